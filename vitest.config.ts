@@ -5,6 +5,7 @@ const sources = { conditions: ['ii-source', 'node', 'import', 'module', 'default
 
 export default defineConfig({
   test: {
+    reporters: ['default', './scripts/report-skips.ts'],
     projects: [
       {
         resolve: sources,

@@ -1,1 +1,27 @@
-export {};
+export { createDevice, deviceNames, type DeviceName, type DeviceOptions } from './create-device.js';
+export { Device, type DeviceMemory, type TensorOptions } from './device.js';
+export { Tensor } from './tensor.js';
+export { keep, scope } from './scope.js';
+export { Random } from './random.js';
+export type { DType, HostArray, HostArrays } from './dtype.js';
+export * from './errors.js';
+export { floatToHalf, halfToFloat } from './half.js';
+export { pair, showShape, sizeOf, type Pair, type Shape } from './shape.js';
+export { defineKernel, type Bound, type Kernel, type KernelParams, type Signature, type Slot, type TensorSpec } from './kernel.js';
+export type { ReferenceArray } from './backends/reference/backend.js';
+export {
+  f32,
+  scratch,
+  splitWork,
+  type WasmArgument,
+  type WasmKernel,
+  type WasmLibrary,
+  type WasmMachine,
+  type WasmOperand,
+  type WasmPrepared,
+  type WasmScratch,
+  type WasmStep,
+} from './backends/wasm/program.js';
+export * from './ops/index.js';
+export * from './io/index.js';
+export * from './nn/index.js';

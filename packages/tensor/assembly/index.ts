@@ -1,0 +1,4 @@
+export * from './fill';
+export * from './gemm';
+export * from './gemm-pack';
+export * from './depthwise';

@@ -1,0 +1,48 @@
+import type { DType, HostArray } from '../dtype.js';
+import type { Bound, Kernel, KernelParams, Signature, TensorSpec } from '../kernel.js';
+
+/** Memory of a backend that holds a tensor's elements; only the backend that made it looks inside. */
+export interface BackendBuffer {
+  readonly backend: string;
+}
+
+/** A tensor as the backend sees it when a kernel is enqueued. */
+export interface Operand extends TensorSpec {
+  readonly buffer: BackendBuffer;
+}
+
+/** Memory figures of a backend, in bytes. */
+export interface BackendMemory {
+  /** Held by buffers and by prepared forms of them. */
+  readonly used: number;
+  /** Claimed from the system; does not shrink below the peak on backends that cannot give memory back. */
+  readonly reserved: number;
+}
+
+/**
+ * What a backend supplies: memory, and the execution of kernels in the order in which they were enqueued. Nothing here
+ * waits except {@link Backend.read} and {@link Backend.finish}.
+ */
+export interface Backend {
+  readonly name: string;
+  /** Uninitialised memory for `length` elements. Throws `OutOfMemoryError`. */
+  allocate(dtype: DType, length: number): BackendBuffer;
+  /** A buffer with a copy of `data`. */
+  upload(dtype: DType, data: HostArray | Float64Array): BackendBuffer;
+  /** A buffer that keeps `data` on the host, uncopied, and brings it in when a kernel needs it; for weights. */
+  hold(dtype: DType, data: HostArray): BackendBuffer;
+  /** Gives the memory back once the work enqueued so far no longer needs it. */
+  release(buffer: BackendBuffer): void;
+  /** The elements after all work enqueued so far; a `Float64Array` where the backend computes in f64. */
+  read(buffer: BackendBuffer): Promise<HostArray | Float64Array>;
+  enqueue<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(
+    kernel: Kernel<I, O, P>,
+    inputs: Bound<I, Operand>,
+    outputs: Bound<O, Operand>,
+    params: P,
+  ): void;
+  /** Resolves when all work enqueued so far is done; rejects with the first error since the last call. */
+  finish(): Promise<void>;
+  memory(): BackendMemory;
+  destroy(): void;
+}

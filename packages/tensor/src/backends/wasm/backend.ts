@@ -1,0 +1,250 @@
+import { bytesPerElement, hostArray, type DType, type HostArray } from '../../dtype.js';
+import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
+import { floatToHalf } from '../../half.js';
+import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
+import type { Backend, BackendBuffer, BackendMemory, Operand } from '../backend.js';
+import { hasRelaxedSimd, libraryBytes } from './build.js';
+import { Heap, type Block } from './heap.js';
+import {
+  maxArguments,
+  type WasmArgument,
+  type WasmLibrary,
+  type WasmMachine,
+  type WasmOperand,
+  type WasmPrepared,
+  type WasmScratch,
+  type WasmStep,
+} from './program.js';
+import { InlineQueue, WorkerQueue, type CommandQueue } from './queue.js';
+
+class WasmBuffer implements BackendBuffer {
+  readonly backend = 'wasm';
+  /** Where the elements are in the WebAssembly memory; null while they are only on the host. */
+  block: Block | null = null;
+  /** Elements kept on the host until a kernel reads them as they are. */
+  host: HostArray | null = null;
+  readonly prepared = new Map<string, Block>();
+
+  constructor(
+    readonly dtype: DType,
+    readonly length: number,
+  ) {}
+}
+
+interface BoundOperand extends WasmOperand {
+  readonly buffer: WasmBuffer;
+}
+
+export interface WasmOptions {
+  /** Worker threads; 0 runs kernels on the calling thread. */
+  readonly threads: number;
+}
+
+/** The CPU device: SIMD kernels over one WebAssembly memory, run by worker threads. */
+export class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  readonly machine: WasmMachine;
+  readonly #heap: Heap;
+  readonly #queue: CommandQueue;
+  readonly #functions = new Map<WasmLibrary, ReadonlyMap<string, number>>();
+  readonly #words = new Int32Array(maxArguments);
+  readonly #floats = new Float32Array(this.#words.buffer);
+
+  private constructor(heap: Heap, queue: CommandQueue) {
+    this.#heap = heap;
+    this.#queue = queue;
+    this.machine = { threads: queue.threads, relaxed: hasRelaxedSimd() };
+  }
+
+  /** Starts the device; `reason` says how it runs and why, for a person. */
+  static async start({ threads }: WasmOptions): Promise<{ backend: WasmBackend; reason: string }> {
+    const heap = new Heap();
+    const simd = hasRelaxedSimd() ? 'relaxed SIMD' : 'SIMD without fused multiply-add (the engine has no relaxed SIMD)';
+    const inline = (why: string): { backend: WasmBackend; reason: string } => ({
+      backend: new WasmBackend(heap, new InlineQueue(heap)),
+      reason: `the calling thread, ${simd}; ${why}`,
+    });
+    if (threads === 0) return inline('no workers were asked for');
+    if (!heap.shared || typeof SharedArrayBuffer === 'undefined') {
+      return inline('shared memory is not available (a page needs cross-origin isolation for it)');
+    }
+    try {
+      const backend = new WasmBackend(heap, await WorkerQueue.start(heap, threads));
+      return { backend, reason: `${threads} worker ${threads === 1 ? 'thread' : 'threads'}, ${simd}` };
+    } catch (error) {
+      return inline(`workers could not be started (${error instanceof Error ? error.message : String(error)})`);
+    }
+  }
+
+  allocate(dtype: DType, length: number): WasmBuffer {
+    const buffer = new WasmBuffer(dtype, length);
+    buffer.block = this.#heap.allocate(length * bytesPerElement(dtype), Infinity);
+    return buffer;
+  }
+
+  upload(dtype: DType, data: HostArray | Float64Array): WasmBuffer {
+    const buffer = new WasmBuffer(dtype, data.length);
+    buffer.block = this.#place(toElements(dtype, data));
+    return buffer;
+  }
+
+  hold(dtype: DType, data: HostArray): WasmBuffer {
+    const buffer = new WasmBuffer(dtype, data.length);
+    buffer.host = data;
+    return buffer;
+  }
+
+  release(buffer: BackendBuffer): void {
+    const own = this.#own(buffer);
+    this.#dropPrepared(own);
+    if (own.block) this.#heap.release(own.block, this.#queue.issued);
+    own.block = null;
+    own.host = null;
+  }
+
+  async read(buffer: BackendBuffer): Promise<HostArray> {
+    const own = this.#own(buffer);
+    if (own.host) return own.host.slice();
+    await this.#queue.fence();
+    const out = hostArray(own.dtype, own.length);
+    const { address } = this.#resident(own);
+    new Uint8Array(out.buffer).set(this.#heap.bytes.subarray(address, address + out.byteLength));
+    return out;
+  }
+
+  enqueue<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(
+    kernel: Kernel<I, O, P>,
+    inputs: Bound<I, Operand>,
+    outputs: Bound<O, Operand>,
+    params: P,
+  ): void {
+    if (!kernel.wasm) throw new UnsupportedKernelError(kernel.name, this.name);
+    const { library, program } = kernel.wasm;
+    const boundOutputs = this.#bind(outputs);
+    for (const key in boundOutputs) {
+      const { buffer } = boundOutputs[key] as BoundOperand;
+      this.#dropPrepared(buffer);
+      this.#resident(buffer);
+    }
+    this.#run(kernel.name, library, program(this.#bind(inputs), boundOutputs, params, this.machine), null);
+  }
+
+  async finish(): Promise<void> {
+    await this.#queue.fence();
+  }
+
+  memory(): BackendMemory {
+    return { used: this.#heap.used, reserved: this.#heap.reserved };
+  }
+
+  destroy(): void {
+    this.#queue.destroy();
+  }
+
+  #run(kernel: string, library: WasmLibrary, steps: readonly WasmStep[], target: Block | null): void {
+    const functions = this.#load(library);
+    const scratch = new Map<WasmScratch, Block>();
+    try {
+      for (const { fn, args, chunks } of steps) {
+        const index = functions.get(fn);
+        if (index === undefined || args.length > maxArguments || !(chunks >= 1)) {
+          throw new IIError(
+            'ERR_KERNEL_PROGRAM',
+            `kernel '${kernel}' describes a step that cannot run: function '${fn}' of ${library.name} with ${args.length} arguments (at most ${maxArguments}) in ${chunks} chunks`,
+          );
+        }
+        // Preparing an operand enqueues commands of its own, which use the same words: it comes first.
+        for (const arg of args) {
+          if (typeof arg === 'object' && arg.kind === 'prepared') this.#prepare(kernel, library, arg);
+        }
+        for (let i = 0; i < args.length; i++) this.#encode(args[i]!, i, scratch, target);
+        this.#queue.run(index, this.#words, args.length, chunks);
+      }
+    } finally {
+      for (const block of scratch.values()) this.#heap.release(block, this.#queue.issued);
+    }
+  }
+
+  #encode(arg: WasmArgument, i: number, scratch: Map<WasmScratch, Block>, target: Block | null): void {
+    if (typeof arg === 'number') this.#words[i] = arg;
+    else if (arg.kind === 'f32') this.#floats[i] = arg.value;
+    else if (arg.kind === 'operand') this.#words[i] = this.#resident((arg as BoundOperand).buffer).address;
+    else if (arg.kind === 'prepared') this.#words[i] = (arg.of as BoundOperand).buffer.prepared.get(arg.key)!.address;
+    else if (arg.kind === 'target') this.#words[i] = target!.address;
+    else {
+      const block = scratch.get(arg) ?? this.#heap.allocate(arg.bytes, Infinity);
+      scratch.set(arg, block);
+      this.#words[i] = block.address;
+    }
+  }
+
+  /** Makes the prepared form of an operand, unless it is there. */
+  #prepare(kernel: string, library: WasmLibrary, prepared: WasmPrepared): void {
+    const { buffer } = prepared.of as BoundOperand;
+    if (buffer.prepared.has(prepared.key)) return;
+    const block = this.#heap.allocate(prepared.bytes, Infinity);
+    const guest = buffer.block === null;
+    this.#resident(buffer, true);
+    this.#run(kernel, library, prepared.fill({ kind: 'target' }), block);
+    buffer.prepared.set(prepared.key, block);
+    // Weights held on the host were only brought in to be prepared.
+    if (guest && buffer.host && buffer.block) {
+      this.#heap.release(buffer.block, this.#queue.issued);
+      buffer.block = null;
+    }
+  }
+
+  #dropPrepared(buffer: WasmBuffer): void {
+    for (const block of buffer.prepared.values()) this.#heap.release(block, this.#queue.issued);
+    buffer.prepared.clear();
+  }
+
+  /** The block of a buffer, brought in from the host if need be; `keepHost` for a stay that ends soon. */
+  #resident(buffer: WasmBuffer, keepHost = false): Block {
+    if (!buffer.block && buffer.host) {
+      buffer.block = this.#place(buffer.host);
+      if (!keepHost) buffer.host = null;
+    }
+    if (buffer.block) return buffer.block;
+    throw new DisposedError('a buffer was used after it was released');
+  }
+
+  #place(data: HostArray): Block {
+    const block = this.#heap.allocate(data.byteLength, this.#queue.completed);
+    this.#heap.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), block.address);
+    return block;
+  }
+
+  #load(library: WasmLibrary): ReadonlyMap<string, number> {
+    let functions = this.#functions.get(library);
+    if (!functions) {
+      functions = this.#queue.load(libraryBytes(library, this.machine.relaxed, this.#heap.shared));
+      this.#functions.set(library, functions);
+    }
+    return functions;
+  }
+
+  #own(buffer: BackendBuffer): WasmBuffer {
+    if (buffer instanceof WasmBuffer) return buffer;
+    throw new DisposedError(`buffer of backend '${buffer.backend}' was handed to the wasm backend`);
+  }
+
+  #bind<S>(operands: Bound<S, Operand>): Bound<S, BoundOperand> {
+    const bound: Partial<Record<keyof S, BoundOperand>> = {};
+    for (const key in operands) {
+      const operand = operands[key];
+      if (!operand) continue;
+      const { shape, dtype } = operand;
+      bound[key] = { kind: 'operand', shape, dtype, buffer: this.#own(operand.buffer) };
+    }
+    return bound as Bound<S, BoundOperand>;
+  }
+}
+
+function toElements(dtype: DType, data: HostArray | Float64Array): HostArray {
+  if (!(data instanceof Float64Array)) return data;
+  const out = hostArray(dtype, data.length);
+  if (dtype === 'f16') for (let i = 0; i < data.length; i++) out[i] = floatToHalf(data[i]!);
+  else out.set(data);
+  return out;
+}

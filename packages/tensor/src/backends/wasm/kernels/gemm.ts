@@ -1,0 +1,135 @@
+/**
+ * The host side of assembly/gemm.ts: how a matrix product is cut into blocks and chunks, and its argument words.
+ */
+import { f32, scratch, type WasmArgument, type WasmMachine, type WasmStep } from '../program.js';
+import { matrixBytes, packedBytes, panelColumns, panelsOf, zerosOffset, type PackedMatrices } from './packing.js';
+
+/** Rows of the micro-kernel's tile. */
+const tileRows = 4;
+/** Rows of K that a block takes: a panel of them (32 bytes each) stays in the first-level cache. */
+const blockDepth = 384;
+/** Rows of a block; with {@link blockDepth} it stays in the second-level cache. */
+const blockRows = 96;
+/** Panels of a chunk, so that the block's part of the result stays there too. */
+const blockPanels = 64;
+/** Multiply-adds that a chunk should have, about 20 µs. */
+const chunkWork = 2 ** 19;
+const segmentWords = tileRows + 1;
+
+/** A convolution's geometry as the product sees it. */
+export interface ConvolutionRows {
+  readonly input: readonly [height: number, width: number, channels: number];
+  readonly output: readonly [height: number, width: number];
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+}
+
+/** An axis along which matrices lie; `a` in floats, `b` in packed matrices from one to the next. */
+export interface BatchAxis {
+  readonly size: number;
+  readonly a: number;
+  readonly b: number;
+}
+
+export interface Product {
+  readonly fn: 'gemm' | 'gemmTransposed' | 'gemmConv';
+  readonly a: WasmArgument;
+  readonly packed: WasmArgument;
+  readonly layout: PackedMatrices;
+  readonly c: WasmArgument;
+  readonly m: number;
+  /** Floats from one row of `a` to the next; not used by a convolution. */
+  readonly lda: number;
+  readonly ldc: number;
+  readonly epilogue: readonly WasmArgument[];
+  /** Innermost first. Default: one matrix. */
+  readonly batch?: readonly BatchAxis[];
+  /** Floats of `c`, and channels of the epilogue, from one matrix to the next. */
+  readonly matrixStride?: number;
+  readonly channelStride?: number;
+  readonly convolution?: ConvolutionRows;
+}
+
+const multipleOf = (value: number, step: number): number => Math.ceil(value / step) * step;
+
+/** Splits `total` evenly into parts of at most `most`, each a multiple of `step` but for the last. */
+function evenParts(total: number, most: number, step: number): { size: number; count: number } {
+  const parts = Math.ceil(total / most);
+  const size = multipleOf(Math.ceil(total / parts), step);
+  return { size, count: Math.ceil(total / size) };
+}
+
+/** Rows and panels per chunk: whole blocks where there are enough of them, smaller ones to keep every thread busy. */
+function planChunks(
+  m: number,
+  n: number,
+  k: number,
+  matrices: number,
+  machine: WasmMachine,
+): { rows: { size: number; count: number }; panels: { size: number; count: number } } {
+  let rows = evenParts(m, blockRows, tileRows);
+  let panels = evenParts(panelsOf(n), blockPanels, 1);
+  if (machine.threads > 1) {
+    const affordable = Math.ceil((matrices * m * n * k) / chunkWork);
+    const wanted = Math.min(machine.threads * 4, affordable);
+    const short = (): number => Math.ceil(wanted / (matrices * rows.count * panels.count));
+    // Narrow chunks read less of b, so the panels are divided first; at 4 the reading of a begins to show.
+    if (short() > 1) panels = evenParts(panelsOf(n), Math.max(4, Math.ceil(panels.size / short())), 1);
+    if (short() > 1) rows = evenParts(m, Math.max(tileRows, Math.ceil(rows.size / short())), tileRows);
+  }
+  return { rows, panels };
+}
+
+/** The step that computes `c = epilogue(a · b)`; no work leaves no step. */
+export function product(options: Product, machine: WasmMachine): WasmStep[] {
+  const { fn, a, packed, layout, c, m, lda, ldc, epilogue, convolution } = options;
+  const { n, channels, taps } = layout;
+  const k = channels * taps;
+  const batch = options.batch ?? [];
+  const matrices = batch.reduce((count, axis) => count * axis.size, 1);
+  if (m * n * matrices === 0) return [];
+  if (k === 0) return emptySum(options, machine);
+
+  const { rows, panels } = planChunks(m, n, k, matrices, machine);
+  const depth = evenParts(k, blockDepth, 4).size;
+  const segments = convolution ? Math.min(taps, Math.floor((depth - 1) / channels) + 2) : 1;
+  const tableBytes = (rows.size / tileRows) * (1 + segments * segmentWords) * 4;
+  const sourceBytes = fn === 'gemmConv' ? rows.size * 12 : fn === 'gemmTransposed' ? rows.size * depth * 4 : 0;
+  const threadBytes = multipleOf(rows.size * panelColumns * 4 + tableBytes + sourceBytes, 64);
+
+  return [
+    {
+      fn,
+      args: [
+        ...[a, packed, c, m, n, k, depth, rows.size, panels.size, rows.count, panels.count, lda, ldc],
+        ...[scratch(threadBytes * machine.threads), threadBytes, zerosOffset(layout), segments],
+        ...epilogue,
+        ...[options.matrixStride ?? 0, options.channelStride ?? 0, matrixBytes(layout)],
+        ...[batch.length, ...batch.flatMap((axis) => [axis.size, axis.a, axis.b])],
+        ...(convolution ? convolutionArguments(convolution, channels) : []),
+      ],
+      chunks: rows.count * panels.count * matrices,
+    },
+  ];
+}
+
+/** A product over K = 0: the epilogue of zeros, as the product of two matrices of zeros with K = 1. */
+function emptySum(options: Product, machine: WasmMachine): WasmStep[] {
+  const layout = { ...options.layout, matrices: 1, channels: 1, taps: 1 };
+  const words = packedBytes(layout) / 4;
+  const zeros = scratch(words * 4);
+  const batch = (options.batch ?? []).map(({ size }) => ({ size, a: 0, b: 0 }));
+  const { convolution: _, ...rest } = options;
+  return [
+    { fn: 'fillF32', args: [zeros, words, words, f32(0)], chunks: 1 },
+    ...product({ ...rest, fn: 'gemm', a: zeros, packed: zeros, lda: 0, layout, batch }, machine),
+  ];
+}
+
+function convolutionArguments(rows: ConvolutionRows, perTap: number): number[] {
+  const { input, output, kernel, stride, padding, dilation } = rows;
+  const joined = dilation[1] === 1 && perTap === input[2] ? 1 : 0;
+  return [...input, ...output, kernel[1], ...stride, ...padding, ...dilation, joined, perTap];
+}

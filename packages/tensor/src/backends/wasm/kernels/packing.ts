@@ -1,0 +1,50 @@
+/**
+ * The layout of a product's right operand: panels of 8 columns `[matrix][panel][K][8]`, then zeros that stand for what
+ * lies outside of an image and for a sum's beginning.
+ */
+import { splitWork, type WasmArgument, type WasmMachine, type WasmStep } from '../program.js';
+
+/** Columns of a panel. */
+export const panelColumns = 8;
+
+export interface PackedMatrices {
+  readonly matrices: number;
+  /** Columns of each matrix. */
+  readonly n: number;
+  /** Rows: channels × taps. */
+  readonly channels: number;
+  readonly taps: number;
+  /** Floats of the run of zeros at the end, {@link panelColumns} or more. */
+  readonly zeros: number;
+}
+
+export const panelsOf = (n: number): number => Math.ceil(n / panelColumns);
+
+/** Bytes of one packed matrix. */
+export const matrixBytes = ({ n, channels, taps }: PackedMatrices): number =>
+  panelsOf(n) * panelColumns * channels * taps * 4;
+
+/** Bytes before the zeros. */
+export const zerosOffset = (packed: PackedMatrices): number => packed.matrices * matrixBytes(packed);
+
+export const packedBytes = (packed: PackedMatrices): number => zerosOffset(packed) + packed.zeros * 4;
+
+/** Packs `from`, `[matrix][n][channel][tap]`: PyTorch's layout of weights. */
+export function packRows(from: WasmArgument, to: WasmArgument, packed: PackedMatrices, machine: WasmMachine): WasmStep {
+  const { matrices, n, channels, taps, zeros } = packed;
+  const least = Math.ceil(2 ** 15 / (panelColumns * channels * taps));
+  const { size, chunks } = splitWork(matrices * panelsOf(n), machine, { least });
+  return { fn: 'packRows', args: [from, to, matrices, n, channels, taps, size, zeros * 4], chunks };
+}
+
+/** Packs `from`, `[matrix][k][n]`. */
+export function packColumns(
+  from: WasmArgument,
+  to: WasmArgument,
+  packed: PackedMatrices,
+  machine: WasmMachine,
+): WasmStep {
+  const { matrices, n, channels, zeros } = packed;
+  const { size, chunks } = splitWork(matrices * channels, machine, { least: Math.ceil(2 ** 15 / n) });
+  return { fn: 'packColumns', args: [from, to, matrices, n, channels, size, zeros * 4], chunks };
+}

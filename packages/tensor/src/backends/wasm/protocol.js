@@ -1,0 +1,38 @@
+/**
+ * The command queue in shared memory, as the enqueueing thread and the workers see it: a header of counters, then a
+ * ring of command slots. Plain JavaScript, because the worker is loaded by URL from the sources as well as from the
+ * build. All positions count 32-bit words from the start of the memory.
+ */
+
+/** Number of commands enqueued so far, modulo 2³²; workers sleep on it. */
+export const HEAD = 256;
+/** Number of commands that worker `t` has left behind is at `PROGRESS + t`. */
+export const PROGRESS = 272;
+export const MAX_THREADS = 64;
+
+/** First word of the ring. */
+export const RING = 1024;
+export const SLOTS = 8192;
+export const SLOT_WORDS = 64;
+
+/** Fields of a slot. */
+export const FUNCTION = 0;
+export const CHUNKS = 1;
+/** Next chunk to claim. */
+export const NEXT = 2;
+/** Chunks done. */
+export const DONE = 3;
+export const ARGUMENTS = 4;
+
+/** Values of FUNCTION that are no kernel: make the functions of a library known; tell the enqueueing thread. */
+export const LOAD = -1;
+export const FENCE = -2;
+
+/** First byte behind the ring: where the heap begins. */
+export const HEAP = (RING + SLOTS * SLOT_WORDS) * 4;
+
+/**
+ * The first word of command number `sequence`.
+ * @param {number} sequence
+ */
+export const slotOf = (sequence) => RING + ((sequence >>> 0) % SLOTS) * SLOT_WORDS;

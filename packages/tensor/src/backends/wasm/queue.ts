@@ -1,0 +1,256 @@
+/**
+ * Two ways to run the same commands: workers that take them from a ring in shared memory, and the calling thread where
+ * shared memory or workers are not to be had.
+ */
+import { IIError } from '../../errors.js';
+import type { Heap } from './heap.js';
+import { functionNames, kernelFunctions, type KernelFunction } from './library.js';
+import {
+  ARGUMENTS,
+  CHUNKS,
+  DONE,
+  FENCE,
+  FUNCTION,
+  HEAD,
+  LOAD,
+  MAX_THREADS,
+  NEXT,
+  PROGRESS,
+  SLOTS,
+  slotOf,
+} from './protocol.js';
+
+/** A kernel failed while it ran: a defect of the kernel, not of the caller's data. */
+export class KernelFailedError extends IIError {
+  constructor(readonly kernel: string, reason: string) {
+    super('ERR_KERNEL_FAILED', `kernel function '${kernel}' failed: ${reason}`);
+  }
+}
+
+export interface CommandQueue {
+  readonly threads: number;
+  /** Number of the command that is enqueued next; commands are numbered from 0. */
+  readonly issued: number;
+  /** Commands below this number are done. */
+  readonly completed: number;
+  /** Makes a library's functions callable; gives their numbers by name. */
+  load(bytes: Uint8Array<ArrayBuffer>): ReadonlyMap<string, number>;
+  /** Enqueues a function with its argument words. */
+  run(fn: number, words: Int32Array, count: number, chunks: number): void;
+  /** Resolves when all commands so far are done; rejects with the first failure since the last fence. */
+  fence(): Promise<void>;
+  destroy(): void;
+}
+
+/** Runs every command at once on the calling thread. */
+export class InlineQueue implements CommandQueue {
+  readonly threads = 1;
+  issued = 0;
+  readonly #heap: Heap;
+  readonly #functions: KernelFunction[] = [];
+  readonly #names: string[] = [];
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  get completed(): number {
+    return this.issued;
+  }
+
+  load(bytes: Uint8Array<ArrayBuffer>): ReadonlyMap<string, number> {
+    const module = new WebAssembly.Module(bytes);
+    const first = this.#functions.length;
+    this.#functions.push(...kernelFunctions(module, this.#heap.memory));
+    const names = functionNames(module);
+    this.#names.push(...names);
+    return new Map(names.map((name, i) => [name, first + i]));
+  }
+
+  run(fn: number, words: Int32Array, count: number, chunks: number): void {
+    const slot = slotOf(0) + ARGUMENTS;
+    new Int32Array(this.#heap.memory.buffer, slot * 4, count).set(words.subarray(0, count));
+    try {
+      for (let chunk = 0; chunk < chunks; chunk++) this.#functions[fn]!(slot * 4, chunk, 0);
+    } catch (error) {
+      throw new KernelFailedError(this.#names[fn]!, String(error));
+    }
+    this.issued++;
+  }
+
+  async fence(): Promise<void> {}
+
+  destroy(): void {}
+}
+
+/** What this module needs of a worker, in Node and in browsers. */
+interface WorkerHandle {
+  postMessage(message: unknown): void;
+  terminate(): unknown;
+  ref?(): void;
+  unref?(): void;
+}
+
+interface WorkerMessage {
+  readonly ready?: true;
+  readonly fence?: number;
+  readonly error?: string;
+  readonly operation?: number;
+}
+
+interface PendingFence {
+  readonly sequence: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** Worker threads over a ring of commands in shared memory. */
+export class WorkerQueue implements CommandQueue {
+  readonly threads: number;
+  issued = 0;
+  readonly #heap: Heap;
+  readonly #words: Int32Array;
+  readonly #workers: WorkerHandle[] = [];
+  readonly #names: string[] = [];
+  /** By the number of the fence command, modulo 2³². */
+  readonly #fences = new Map<number, PendingFence>();
+  #fenced = 0;
+  #failure: Error | null = null;
+
+  private constructor(heap: Heap, threads: number) {
+    this.#heap = heap;
+    this.threads = threads;
+    this.#words = new Int32Array(heap.memory.buffer);
+  }
+
+  /**
+   * Starts `threads` workers.
+   *
+   * @throws when the platform refuses workers; the caller falls back to {@link InlineQueue}.
+   */
+  static async start(heap: Heap, threads: number): Promise<WorkerQueue> {
+    const queue = new WorkerQueue(heap, Math.min(threads, MAX_THREADS));
+    try {
+      await Promise.all(Array.from({ length: queue.threads }, (_, thread) => queue.#spawn(thread)));
+    } catch (error) {
+      queue.destroy();
+      throw error;
+    }
+    return queue;
+  }
+
+  get completed(): number {
+    // Progress wraps at 2³²: count back from what was issued. A fence's message can arrive before its progress.
+    const behind = (this.issued - Atomics.load(this.#words, PROGRESS)) | 0;
+    return Math.max(this.#fenced, this.issued - behind);
+  }
+
+  load(bytes: Uint8Array<ArrayBuffer>): ReadonlyMap<string, number> {
+    const names = functionNames(new WebAssembly.Module(bytes));
+    const first = this.#names.length;
+    this.#names.push(...names);
+    const block = this.#heap.allocate(bytes.length, this.completed);
+    this.#heap.bytes.set(bytes, block.address);
+    this.#enqueue(LOAD, Int32Array.of(block.address, bytes.length), 2, this.threads);
+    this.#heap.release(block, this.issued);
+    return new Map(names.map((name, i) => [name, first + i]));
+  }
+
+  run(fn: number, words: Int32Array, count: number, chunks: number): void {
+    this.#enqueue(fn, words, count, chunks);
+  }
+
+  fence(): Promise<void> {
+    const sequence = this.issued;
+    this.#workers[0]?.ref?.();
+    return new Promise((resolve, reject) => {
+      this.#fences.set(sequence | 0, { sequence, resolve, reject });
+      this.#enqueue(FENCE, Int32Array.of(sequence), 1, 1);
+    });
+  }
+
+  destroy(): void {
+    for (const worker of this.#workers) void worker.terminate();
+    for (const { reject } of this.#fences.values()) reject(new KernelFailedError('fence', 'the device was disposed of'));
+    this.#fences.clear();
+  }
+
+  #enqueue(fn: number, args: Int32Array, count: number, chunks: number): void {
+    const words = this.#words;
+    this.#awaitSpace();
+    const slot = slotOf(this.issued);
+    words[slot + FUNCTION] = fn;
+    words[slot + CHUNKS] = chunks;
+    words[slot + NEXT] = 0;
+    words[slot + DONE] = 0;
+    for (let i = 0; i < count; i++) words[slot + ARGUMENTS + i] = args[i]!;
+    this.issued++;
+    Atomics.store(words, HEAD, this.issued | 0);
+    Atomics.notify(words, HEAD);
+  }
+
+  /** Blocks while the ring is full. Browsers forbid their main thread to sleep, so there it polls. */
+  #awaitSpace(): void {
+    for (let thread = 0; thread < this.threads; thread++) {
+      for (;;) {
+        const progress = Atomics.load(this.#words, PROGRESS + thread);
+        if (((this.issued - progress) | 0) < SLOTS) break;
+        try {
+          Atomics.wait(this.#words, PROGRESS + thread, progress, 1);
+        } catch {
+          continue;
+        }
+      }
+    }
+  }
+
+  async #spawn(thread: number): Promise<void> {
+    const { memory } = this.#heap;
+    await new Promise<void>((resolve, reject) => {
+      const receive = (message: WorkerMessage): void => {
+        if (message.ready) resolve();
+        else this.#receive(message);
+      };
+      const fail = (reason: unknown): void => {
+        reject(reason instanceof Error ? reason : new Error(String(reason)));
+        this.#fail(new KernelFailedError('worker', String(reason)));
+      };
+      const worker = startWorker(receive, fail);
+      this.#workers[thread] = worker;
+      worker.postMessage({ memory, thread });
+    });
+    this.#workers[thread]?.unref?.();
+  }
+
+  #receive({ fence, error, operation }: WorkerMessage): void {
+    if (error !== undefined) this.#failure ??= new KernelFailedError(this.#names[operation ?? -1] ?? 'unknown', error);
+    if (fence === undefined) return;
+    const pending = this.#fences.get(fence);
+    this.#fences.delete(fence);
+    if (pending) this.#fenced = pending.sequence + 1;
+    if (this.#fences.size === 0) this.#workers[0]?.unref?.();
+    if (this.#failure) pending?.reject(this.#failure);
+    else pending?.resolve();
+    this.#failure = null;
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#fences.values()) reject(error);
+    this.#fences.clear();
+    this.#failure = error;
+  }
+}
+
+function startWorker(receive: (message: WorkerMessage) => void, fail: (reason: unknown) => void): WorkerHandle {
+  const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+  if (node) {
+    const worker = new node.Worker(new URL('./worker.js', import.meta.url));
+    worker.on('message', receive);
+    worker.on('error', fail);
+    return worker;
+  }
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  worker.onmessage = (event: MessageEvent<WorkerMessage>) => receive(event.data);
+  worker.onerror = (event) => fail(event.message || 'the worker script could not be loaded');
+  return worker;
+}

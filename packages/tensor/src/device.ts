@@ -1,0 +1,169 @@
+import type { Backend, BackendMemory, Operand } from './backends/backend.js';
+import { bytesPerElement, hostArray, type DType, type HostArray } from './dtype.js';
+import { DisposedError, DTypeError, ShapeError } from './errors.js';
+import { floatToHalf } from './half.js';
+import type { Bound, Kernel, KernelParams, Signature } from './kernel.js';
+import { adopt, forget } from './scope.js';
+import { checkShape, showShape, sizeOf, type Shape } from './shape.js';
+import { Storage, Tensor } from './tensor.js';
+
+/** What {@link Device.memory} reports; bytes unless said otherwise. */
+export interface DeviceMemory extends BackendMemory {
+  /** Number of tensors that are not disposed of. */
+  readonly tensors: number;
+}
+
+export interface TensorOptions {
+  /** Default: the dtype of the array given; `f32` for plain numbers and `Float64Array`. */
+  readonly dtype?: DType;
+  /**
+   * `device` (default) copies the data. `host` keeps the caller's array, which must not be changed afterwards, and
+   * brings it in only while a kernel needs it: for weights.
+   */
+  readonly residence?: 'device' | 'host';
+}
+
+/**
+ * A queue of kernels and the memory that they work on. Made by `createDevice`. Enqueueing never waits; reading a
+ * tensor does.
+ */
+export class Device {
+  readonly #backend: Backend;
+  readonly #live = new Set<Tensor>();
+  #destroyed = false;
+
+  /** @param selection why this device was chosen, in words for a person. */
+  constructor(
+    backend: Backend,
+    readonly selection: string,
+  ) {
+    this.#backend = backend;
+  }
+
+  /** `reference`, `wasm`, … */
+  get name(): string {
+    return this.#backend.name;
+  }
+
+  /**
+   * A tensor with the given elements, row-major.
+   *
+   * @param shape default: one axis as long as `data`.
+   * @throws ShapeError when the number of elements does not fit the shape.
+   */
+  tensor(data: HostArray | Float64Array | readonly number[], shape?: Shape, options: TensorOptions = {}): Tensor {
+    const backend = this.#alive();
+    const dims = shape ?? [data.length];
+    checkShape(dims);
+    if (sizeOf(dims) !== data.length) {
+      throw new ShapeError(`tensor: shape ${showShape(dims)} needs ${sizeOf(dims)} elements, got ${data.length}`);
+    }
+    const dtype = options.dtype ?? dtypeOf(data);
+    const array = data instanceof Float64Array ? data : toHostArray(data, dtype);
+    const held = options.residence === 'host' && !(array instanceof Float64Array);
+    const buffer = held ? backend.hold(dtype, array) : backend.upload(dtype, array);
+    return new Tensor(new Storage(this, buffer, data.length * bytesPerElement(dtype)), dims, dtype);
+  }
+
+  /** A tensor with unspecified elements, for a kernel to write; operators make their results with it. */
+  empty(shape: Shape, dtype: DType = 'f32'): Tensor {
+    const backend = this.#alive();
+    checkShape(shape);
+    const length = sizeOf(shape);
+    const buffer = backend.allocate(dtype, length);
+    return new Tensor(new Storage(this, buffer, length * bytesPerElement(dtype)), shape, dtype);
+  }
+
+  /**
+   * The only way to run anything: puts a kernel on the queue. Shapes are the caller's business (operators check them
+   * and make the outputs).
+   *
+   * @throws DisposedError when a tensor or the device was disposed of.
+   * @throws UnsupportedKernelError when the kernel has no implementation for this device.
+   */
+  enqueue<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(
+    kernel: Kernel<I, O, P>,
+    call: { readonly inputs: Bound<I, Tensor>; readonly outputs: Bound<O, Tensor>; readonly params: P },
+  ): void {
+    const backend = this.#alive();
+    backend.enqueue(kernel, this.#operands(kernel.name, call.inputs), this.#operands(kernel.name, call.outputs), call.params);
+  }
+
+  /** Resolves when everything enqueued so far is done; rejects with the first error since the last call. */
+  async finish(): Promise<void> {
+    await this.#alive().finish();
+  }
+
+  memory(): DeviceMemory {
+    return { tensors: this.#live.size, ...this.#backend.memory() };
+  }
+
+  /** Stops the workers and gives all memory back; tensors of the device become unusable. Harmless when repeated. */
+  dispose(): void {
+    if (this.#destroyed) return;
+    for (const tensor of this.#live) tensor.dispose();
+    this.#destroyed = true;
+    this.#backend.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Called by {@link Tensor}. */
+  track(tensor: Tensor): void {
+    this.#live.add(tensor);
+    adopt(tensor);
+  }
+
+  /** Called by {@link Tensor}. */
+  untrack(tensor: Tensor): void {
+    this.#live.delete(tensor);
+    forget(tensor);
+  }
+
+  /** Called by {@link Storage} when its last owner is gone. */
+  release(storage: Storage): void {
+    if (!this.#destroyed) this.#backend.release(storage.buffer);
+  }
+
+  /** Called by {@link Tensor}: the elements as the backend holds them. */
+  async read(storage: Storage): Promise<HostArray | Float64Array> {
+    return this.#alive().read(storage.buffer);
+  }
+
+  #alive(): Backend {
+    if (this.#destroyed) throw new DisposedError(`the ${this.name} device was disposed of; make a new one with createDevice`);
+    return this.#backend;
+  }
+
+  #operands<S>(kernel: string, tensors: Bound<S, Tensor>): Bound<S, Operand> {
+    const operands: Partial<Record<keyof S, Operand>> = {};
+    for (const key in tensors) {
+      const tensor = tensors[key];
+      if (!tensor) continue;
+      if (tensor.device !== this) {
+        throw new DTypeError(
+          `kernel '${kernel}': tensor '${key}' is on another device (${tensor.device.name}); all tensors must be on this ${this.name} device`,
+        );
+      }
+      operands[key] = { shape: tensor.shape, dtype: tensor.dtype, buffer: tensor.storage.buffer };
+    }
+    return operands as Bound<S, Operand>;
+  }
+}
+
+function dtypeOf(data: HostArray | Float64Array | readonly number[]): DType {
+  if (data instanceof Uint8Array) return 'u8';
+  if (data instanceof Int32Array) return 'i32';
+  if (data instanceof Uint16Array) return 'f16';
+  return 'f32';
+}
+
+function toHostArray(data: HostArray | readonly number[], dtype: DType): HostArray {
+  if (!Array.isArray(data) && dtypeOf(data as HostArray) === dtype) return data as HostArray;
+  const out = hostArray(dtype, data.length);
+  if (dtype === 'f16') for (let i = 0; i < data.length; i++) out[i] = floatToHalf(data[i]!);
+  else out.set(data);
+  return out;
+}

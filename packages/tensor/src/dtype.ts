@@ -1,0 +1,26 @@
+/**
+ * Element types of device tensors. `f32` is the computing type; `f16` is a storage type (host data are the raw half
+ * bits); `i32` holds indices and counts, `u8` images and label maps.
+ */
+export type DType = 'f32' | 'f16' | 'i32' | 'u8';
+
+/** Host array that holds the elements of a dtype. */
+export interface HostArrays {
+  f32: Float32Array;
+  f16: Uint16Array;
+  i32: Int32Array;
+  u8: Uint8Array;
+}
+
+export type HostArray = HostArrays[DType];
+
+const constructors = { f32: Float32Array, f16: Uint16Array, i32: Int32Array, u8: Uint8Array } as const;
+
+/** A zeroed host array of `length` elements. */
+export function hostArray(dtype: DType, length: number): HostArray {
+  return new constructors[dtype](length);
+}
+
+export function bytesPerElement(dtype: DType): number {
+  return constructors[dtype].BYTES_PER_ELEMENT;
+}

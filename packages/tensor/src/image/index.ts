@@ -1,0 +1,12 @@
+/**
+ * Image work on the host, without codecs: resizes equal to OpenCV's, normalisation, overlays. Images are `ndarray`s:
+ * `Uint8 [H, W, 3]` in RGB, label maps `Uint8` or `Uint16` `[H, W]`. Runs in browsers and Node alike.
+ */
+export { IGNORE_INDEX, labelValues, rgbBytes, rgbImage } from './host-image.js';
+export type { ImageBytes, LabelMap, RgbImage, RgbInput, Size } from './host-image.js';
+export { resizeLinear } from './resize-linear.js';
+export { resizeNearest } from './resize-nearest.js';
+export { keepRatioSize, multipleOf } from './sizes.js';
+export { normalize, type ChannelStatistics, type PerChannel } from './normalize.js';
+export { LabelRangeError, overlay, type OverlayOptions, type Palette, type Rgb } from './overlay.js';
+export { legend, type Legend, type LegendEntry } from './legend.js';

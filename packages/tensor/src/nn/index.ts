@@ -1,0 +1,14 @@
+export * as init from './init.js';
+export type { Initializer } from './init.js';
+export {
+  BatchNorm2d,
+  Conv2d,
+  LayerNorm,
+  Linear,
+  type Conv2dLayerOptions,
+  type LayerEpilogue,
+  type LinearOptions,
+} from './layers.js';
+export { StateDictError, type LoadOptions, type LoadReport } from './load.js';
+export { Derived, Module } from './module.js';
+export type { Parameter } from './parameter.js';

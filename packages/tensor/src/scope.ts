@@ -1,0 +1,57 @@
+import { Tensor } from './tensor.js';
+
+const stack: Set<Tensor>[] = [];
+
+/** Called when a tensor is made: the innermost running scope owns it. */
+export function adopt(tensor: Tensor): void {
+  stack.at(-1)?.add(tensor);
+}
+
+/** Called when a tensor is disposed of. */
+export function forget(tensor: Tensor): void {
+  for (const owned of stack) owned.delete(tensor);
+}
+
+/** Takes a tensor out of the scopes that run now: whoever keeps it disposes of it. For caches and parameters. */
+export function keep(tensor: Tensor): Tensor {
+  forget(tensor);
+  return tensor;
+}
+
+/**
+ * Runs `body` and disposes of every tensor made in it that it does not return, also when it throws. Tensors inside
+ * returned arrays and plain objects survive; they belong to the surrounding scope, if there is one. Scopes nest.
+ *
+ * `body` must be synchronous, as all operators are: read results after the scope.
+ *
+ * @throws TypeError when `body` returns a promise.
+ */
+export function scope<T>(body: () => T): T {
+  const owned = new Set<Tensor>();
+  stack.push(owned);
+  let kept: Set<Tensor> | undefined;
+  try {
+    const result = body();
+    if (result instanceof Promise) {
+      throw new TypeError('scope: the body returned a promise; enqueue the work in the scope and await the result after it');
+    }
+    kept = new Set();
+    collect(result, kept);
+    return result;
+  } finally {
+    stack.pop();
+    for (const tensor of owned) {
+      if (kept?.has(tensor)) adopt(tensor);
+      else tensor.dispose();
+    }
+  }
+}
+
+function collect(value: unknown, into: Set<Tensor>): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (value instanceof Tensor) into.add(value);
+  else if (Array.isArray(value)) for (const item of value) collect(item, into);
+  else if (Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) collect(item, into);
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * What a test of operators needs, for any test runner: the devices to run on, golden data, tolerances and a comparison
+ * that says where two tensors differ.
+ */
+export { compareTensors, expectClose, type Comparison, type Tolerance } from './compare.js';
+export { deviceMatrix, devices, onEveryDevice, type DeviceEntry, type MadeDevice, type TestRunner } from './devices.js';
+export { loadGolden, readGolden, type GoldenCase, type GoldenFile, type GoldenTensor } from './golden.js';
+export { channelsFirst, channelsLast, hostTensor, type HostTensor } from './host-tensor.js';
+export { randomNumbers, type RandomRange } from './random-numbers.js';
+export { precisionOf, tolerance, type Precision, type ToleranceKind } from './tolerance.js';

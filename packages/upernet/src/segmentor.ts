@@ -1,0 +1,127 @@
+import { resizeArgmax, scope, slice, type Device, type LoadReport } from '@ii/tensor';
+import {
+  inferenceTransform,
+  type InferenceInput,
+  type InferenceOptions,
+  type LabelMap,
+  type RgbInput,
+  type Size,
+} from '@ii/tensor/image';
+import ndarray from 'ndarray';
+import type { UperNet } from './upernet.js';
+
+export interface SegmentOptions extends InferenceOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Also return the decode head's output, before it is resized. Default: false. */
+  readonly logits?: boolean;
+}
+
+export interface Segmentation {
+  /** Class of every pixel of the photo, `[H, W]`: `Uint8` up to 256 classes, else `Uint16`. */
+  readonly labels: LabelMap;
+  /** Size that the network saw, `[height, width]`. */
+  readonly inputSize: Size;
+  /** With `logits: true`: f32 `[1, h, w, classes]`, row-major. */
+  readonly logits?: { readonly data: Float32Array; readonly shape: readonly number[] };
+}
+
+/**
+ * A UPerNet with its weights on a device, made by `createUperNet`.
+ */
+export class Segmentor {
+  readonly #ownsDevice: boolean;
+
+  /** @param ownsDevice whether {@link Segmentor.dispose} disposes of the device, too. */
+  constructor(
+    readonly network: UperNet,
+    readonly device: Device,
+    /** How the checkpoint and the model differed; null for untrained weights. */
+    readonly loadReport: LoadReport | null,
+    ownsDevice: boolean,
+  ) {
+    this.#ownsDevice = ownsDevice;
+  }
+
+  /**
+   * Labels every pixel of a photo by the official protocol: the test transform (`inferenceTransform`), the whole image
+   * through the network, logits resized to the network's input size and then to the photo's, argmax.
+   *
+   * @param image `Uint8 [H, W, 3]`, RGB, any size.
+   * @throws ShapeError when the image is not `[H, W, 3]`; the signal's reason when it is aborted.
+   */
+  async segment(image: RgbInput, options: SegmentOptions = {}): Promise<Segmentation> {
+    const [result] = await this.segmentAll([image], options);
+    return result!;
+  }
+
+  /** As {@link Segmentor.segment}, for several photos: those whose inputs have one size run as one batch. */
+  async segmentAll(images: readonly RgbInput[], options: SegmentOptions = {}): Promise<Segmentation[]> {
+    options.signal?.throwIfAborted();
+    const inputs = images.map((image) => inferenceTransform(image, options));
+    const batches = new Map<string, number[]>();
+    inputs.forEach(({ inputSize }, i) => {
+      const key = inputSize.join('×');
+      batches.set(key, [...(batches.get(key) ?? []), i]);
+    });
+    const results = new Array<Segmentation>(inputs.length);
+    for (const members of batches.values()) {
+      options.signal?.throwIfAborted();
+      const batch = await this.#runBatch(
+        members.map((i) => inputs[i]!),
+        options.logits ?? false,
+      );
+      members.forEach((member, i) => (results[member] = batch[i]!));
+    }
+    return results;
+  }
+
+  /** Gives back the model's memory, and the device if it was made with the model. Harmless when repeated. */
+  dispose(): void {
+    this.network.dispose();
+    if (this.#ownsDevice) this.device.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Inputs of one size; photos of any sizes. */
+  async #runBatch(inputs: readonly InferenceInput[], withLogits: boolean): Promise<Segmentation[]> {
+    const { inputSize } = inputs[0]!;
+    const { labels, logits } = scope(() => {
+      const x = this.device.tensor(stack(inputs), [inputs.length, inputSize[0], inputSize[1], 3]);
+      const output = this.network.forward(x);
+      const each = inputs.map(({ originalSize }, i) =>
+        resizeArgmax(slice(output, [i], [i + 1]), originalSize, inputSize),
+      );
+      return { labels: each, logits: withLogits ? output : null };
+    });
+    try {
+      const maps = await Promise.all(labels.map((map) => map.read()));
+      const data = await logits?.readFloat32();
+      return inputs.map(({ originalSize }, i) => ({
+        labels: ndarray(toLabels(maps[i]!), [...originalSize]),
+        inputSize,
+        ...(data && logits && { logits: { data: imageOf(data, i, inputs.length), shape: [1, ...logits.shape.slice(1)] } }),
+      }));
+    } finally {
+      for (const tensor of [...labels, logits]) tensor?.dispose();
+    }
+  }
+}
+
+/** The inputs as one row-major array `[N, h, w, 3]`. */
+function stack(inputs: readonly InferenceInput[]): Float32Array {
+  const [first] = inputs;
+  if (inputs.length === 1) return first!.input.data;
+  const size = first!.input.data.length;
+  const all = new Float32Array(size * inputs.length);
+  inputs.forEach(({ input }, i) => all.set(input.data, i * size));
+  return all;
+}
+
+const imageOf = (data: Float32Array, index: number, count: number): Float32Array =>
+  data.subarray((index * data.length) / count, ((index + 1) * data.length) / count);
+
+const toLabels = (labels: ArrayLike<number>): Uint8Array | Uint16Array =>
+  labels instanceof Uint8Array ? labels : Uint16Array.from(labels);
