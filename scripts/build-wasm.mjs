@@ -9,12 +9,14 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import asc from 'assemblyscript/asc';
 
-const [entry, output] = process.argv.slice(2);
+const [entry = '', output = ''] = process.argv.slice(2);
 if (!entry || !output) throw new Error('usage: build-wasm.mjs ENTRY OUTPUT');
 
+/** @type {{ name: string }} */
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'));
 const folder = mkdtempSync(join(tmpdir(), 'ii-wasm-'));
 
+/** @param {'plain' | 'relaxed'} build */
 async function compile(build) {
   const file = join(folder, `${build}.wasm`);
   const features = ['simd', 'threads', 'bulk-memory', ...(build === 'relaxed' ? ['relaxed-simd'] : [])];
@@ -32,14 +34,17 @@ async function compile(build) {
   return wasm;
 }
 
-/** The ids of a module's sections, in order. */
+/**
+ * The ids of a module's sections, in order.
+ * @param {Uint8Array} wasm
+ */
 function sectionIds(wasm) {
   const ids = [];
   for (let at = 8; at < wasm.length; ) {
-    ids.push(wasm[at++]);
+    ids.push(wasm[at++] ?? 0);
     let size = 0;
     for (let shift = 0; ; shift += 7) {
-      const byte = wasm[at++];
+      const byte = wasm[at++] ?? 0;
       size |= (byte & 127) << shift;
       if (byte < 128) break;
     }

@@ -8,4 +8,4 @@ export {
   inferenceTransform,
   type InferenceInput,
   type InferenceOptions,
-} from './inference.js';
+} from '@ii/tensor/image';

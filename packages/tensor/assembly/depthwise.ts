@@ -68,8 +68,8 @@ function strip(
   linePitch: usize, tapPitch: usize, pixelPitch: usize,
 ): void {
   const pitch = (<usize>channels) << 2;
-  const lanes = min(4, channels);
-  for (let channel = 0; channel < channels; channel = nextVector(channel, channels)) {
+  let channel = 0;
+  do {
     const lane = (<usize>channel) << 2;
     let sum0 = startOf(start, lane);
     let sum1 = sum0;
@@ -77,9 +77,11 @@ function strip(
     let sum3 = sum0;
     let line = x + lane;
     let filter = w + lane;
-    for (let ky = 0; ky < kernelY; ky++) {
+    let ky = kernelY;
+    do {
       let at = line;
-      for (let kx = 0; kx < kernelX; kx++) {
+      let kx = kernelX;
+      do {
         const weight = v128.load(filter);
         sum0 = madd(v128.load(at), weight, sum0);
         sum1 = madd(v128.load(at + pixelPitch), weight, sum1);
@@ -87,15 +89,16 @@ function strip(
         sum3 = madd(v128.load(at + 3 * pixelPitch), weight, sum3);
         at += tapPitch;
         filter += pitch;
-      }
+      } while (--kx);
       line += linePitch;
-    }
+    } while (--ky);
     const to = y + lane;
-    storeLanes(to, sum0, lanes);
-    storeLanes(to + pitch, sum1, lanes);
-    storeLanes(to + 2 * pitch, sum2, lanes);
-    storeLanes(to + 3 * pitch, sum3, lanes);
-  }
+    v128.store(to, sum0);
+    v128.store(to + pitch, sum1);
+    v128.store(to + 2 * pitch, sum2);
+    v128.store(to + 3 * pitch, sum3);
+    channel = nextVector(channel, channels);
+  } while (channel < channels);
 }
 
 /** Four pixels with a kernel 3 wide, stride and dilation 1 along x: each value is loaded once for the taps that share it. */
@@ -103,8 +106,8 @@ function strip3(
   x: usize, w: usize, y: usize, start: usize, channels: i32, kernelY: i32, linePitch: usize,
 ): void {
   const pitch = (<usize>channels) << 2;
-  const lanes = min(4, channels);
-  for (let channel = 0; channel < channels; channel = nextVector(channel, channels)) {
+  let channel = 0;
+  do {
     const lane = (<usize>channel) << 2;
     let sum0 = startOf(start, lane);
     let sum1 = sum0;
@@ -112,7 +115,8 @@ function strip3(
     let sum3 = sum0;
     let line = x + lane;
     let filter = w + lane;
-    for (let ky = 0; ky < kernelY; ky++) {
+    let ky = kernelY;
+    do {
       const w0 = v128.load(filter);
       const w1 = v128.load(filter + pitch);
       const w2 = v128.load(filter + 2 * pitch);
@@ -138,13 +142,14 @@ function strip3(
       sum3 = madd(v128.load(at + pitch), w2, sum3);
       line += linePitch;
       filter += 3 * pitch;
-    }
+    } while (--ky);
     const to = y + lane;
-    storeLanes(to, sum0, lanes);
-    storeLanes(to + pitch, sum1, lanes);
-    storeLanes(to + 2 * pitch, sum2, lanes);
-    storeLanes(to + 3 * pitch, sum3, lanes);
-  }
+    v128.store(to, sum0);
+    v128.store(to + pitch, sum1);
+    v128.store(to + 2 * pitch, sum2);
+    v128.store(to + 3 * pitch, sum3);
+    channel = nextVector(channel, channels);
+  } while (channel < channels);
 }
 
 /** Like {@link strip3} with a kernel 5 wide. */
@@ -152,8 +157,8 @@ function strip5(
   x: usize, w: usize, y: usize, start: usize, channels: i32, kernelY: i32, linePitch: usize,
 ): void {
   const pitch = (<usize>channels) << 2;
-  const lanes = min(4, channels);
-  for (let channel = 0; channel < channels; channel = nextVector(channel, channels)) {
+  let channel = 0;
+  do {
     const lane = (<usize>channel) << 2;
     let sum0 = startOf(start, lane);
     let sum1 = sum0;
@@ -161,7 +166,8 @@ function strip5(
     let sum3 = sum0;
     let line = x + lane;
     let filter = w + lane;
-    for (let ky = 0; ky < kernelY; ky++) {
+    let ky = kernelY;
+    do {
       const w0 = v128.load(filter);
       const w1 = v128.load(filter + pitch);
       const w2 = v128.load(filter + 2 * pitch);
@@ -201,13 +207,14 @@ function strip5(
       sum3 = madd(v128.load(at + pitch), w4, sum3);
       line += linePitch;
       filter += 5 * pitch;
-    }
+    } while (--ky);
     const to = y + lane;
-    storeLanes(to, sum0, lanes);
-    storeLanes(to + pitch, sum1, lanes);
-    storeLanes(to + 2 * pitch, sum2, lanes);
-    storeLanes(to + 3 * pitch, sum3, lanes);
-  }
+    v128.store(to, sum0);
+    v128.store(to + pitch, sum1);
+    v128.store(to + 2 * pitch, sum2);
+    v128.store(to + 3 * pitch, sum3);
+    channel = nextVector(channel, channels);
+  } while (channel < channels);
 }
 
 /** The first tap whose position `origin + tap · dilation` is not negative, at most `kernel`. */
@@ -255,6 +262,7 @@ export function depthwise(args: usize, chunk: i32, thread: i32): void {
   const inner = (padX + strideX - 1) / strideX;
   const reach = width - 1 - (kernelX - 1) * dilationX + padX;
   const outer = reach < 0 ? 0 : min(outWidth, reach / strideX + 1);
+  const wide = channels >= 4;
   const dense = strideX == 1 && dilationX == 1;
 
   const end = min(word(args, 16), (chunk + 1) * size);
@@ -272,7 +280,7 @@ export function depthwise(args: usize, chunk: i32, thread: i32): void {
       const originX = column * strideX - padX;
       const to = y + (<usize>column) * pitch;
       const x = line + (<usize>originX) * pitch;
-      if (column >= inner && column + 4 <= outer) {
+      if (column >= inner && column + 4 <= outer && wide && countY > 0) {
         if (dense && kernelX == 3) strip3(x, w, to, start, channels, countY, linePitch);
         else if (dense && kernelX == 5) strip5(x, w, to, start, channels, countY, linePitch);
         else strip(x, w, to, start, channels, countY, kernelX, linePitch, tapPitch, pixelPitch);

@@ -1,5 +1,5 @@
 import { gelu4, sigmoid4, silu4 } from './activation';
-import { madd, word } from './simd';
+import { address, madd, word } from './simd';
 
 /*
  * The epilogue of a product, applied to a block that still lies in the cache. Its argument words, from `at` on:
@@ -16,7 +16,7 @@ export const epilogueWords: i32 = 5;
 // @ts-ignore: decorator
 @inline
 export function startingBias(args: usize, at: i32): usize {
-  return word(args, at) == 0 ? <usize>(<u32>word(args, at + 1)) : 0;
+  return word(args, at) == 0 ? address(args, at + 1) : 0;
 }
 
 /** Whether nothing but a bias that {@link startingBias} has dealt with is left to do. */
@@ -54,26 +54,72 @@ function activate(value: v128, kind: i32): v128 {
   return value;
 }
 
-/** `rows` × 4 columns; `kind` is a constant where this is inlined. `count` of the columns are stored. */
 // @ts-ignore: decorator
 @inline
-function strip(
-  from: usize, fromPitch: usize, to: usize, toPitch: usize, residual: usize, residualPitch: usize,
-  rows: i32, count: i32, scale: v128, bias: v128, layerScale: v128, floor: v128, kind: i32,
+function finish(product: v128, residual: usize, scale: v128, bias: v128, layerScale: v128, floor: v128, kind: i32): v128 {
+  let value = madd(product, scale, bias);
+  value = kind < 2 ? f32x4.pmax(value, floor) : activate(value, kind);
+  return residual ? madd(value, layerScale, v128.load(residual)) : f32x4.mul(value, layerScale);
+}
+
+/** The epilogue with `kind` a constant, so that each activation has a loop of its own. */
+// @ts-ignore: decorator
+@inline
+function columnsOfKind(
+  args: usize, at: i32, from: usize, fromPitch: usize, to: usize, toPitch: usize,
+  rows: i32, columns: i32, channel: i32, offset: usize, kind: i32,
 ): void {
+  const scaleBase = address(args, at);
+  const biasBase: usize = scaleBase ? address(args, at + 1) : 0;
+  const layerScaleBase = address(args, at + 2);
+  const residualBase = address(args, at + 3);
+  const floor = f32x4.splat(word(args, at + 4) == 1 ? 0 : -Infinity);
+  const residualPitch: usize = residualBase ? toPitch : 0;
+  let residualColumn: usize = residualBase ? residualBase + offset : 0;
+  let lane = (<usize>channel) << 2;
   do {
-    let value = madd(v128.load(from), scale, bias);
-    value = kind < 2 ? f32x4.pmax(value, floor) : activate(value, kind);
-    if (residual) {
-      value = madd(value, layerScale, v128.load(residual));
-      residual += residualPitch;
+    const scale = vector(scaleBase, lane, 1);
+    const bias = vector(biasBase, lane, 0);
+    const layerScale = vector(layerScaleBase, lane, 1);
+    let read = from;
+    let write = to;
+    let residual = residualColumn;
+    let left = rows;
+    if (columns >= 8) {
+      // Two vectors at a time: they share the constants of the activation, and their divisions overlap.
+      const scale1 = vector(scaleBase, lane + 16, 1);
+      const bias1 = vector(biasBase, lane + 16, 0);
+      const layerScale1 = vector(layerScaleBase, lane + 16, 1);
+      const next: usize = residualBase ? 16 : 0;
+      do {
+        const first = finish(v128.load(read), residual, scale, bias, layerScale, floor, kind);
+        const second = finish(v128.load(read, 16), residual + next, scale1, bias1, layerScale1, floor, kind);
+        v128.store(write, first);
+        v128.store(write, second, 16);
+        read += fromPitch;
+        write += toPitch;
+        residual += residualPitch;
+      } while (--left);
+      from += 32;
+      to += 32;
+      lane += 32;
+      residualColumn += next << 1;
+      columns -= 8;
     } else {
-      value = f32x4.mul(value, layerScale);
+      const next: usize = residualBase ? 16 : 0;
+      do {
+        storeLanes(write, finish(v128.load(read), residual, scale, bias, layerScale, floor, kind), columns);
+        read += fromPitch;
+        write += toPitch;
+        residual += residualPitch;
+      } while (--left);
+      from += 16;
+      to += 16;
+      lane += 16;
+      residualColumn += next;
+      columns -= 4;
     }
-    storeLanes(to, value, count);
-    from += fromPitch;
-    to += toPitch;
-  } while (--rows);
+  } while (columns > 0);
 }
 
 /**
@@ -85,26 +131,9 @@ export function epilogue(
   args: usize, at: i32, from: usize, fromPitch: usize, to: usize, toPitch: usize,
   rows: i32, columns: i32, channel: i32, offset: usize,
 ): void {
-  const scaleBase = <usize>(<u32>word(args, at));
-  const biasBase = scaleBase ? <usize>(<u32>word(args, at + 1)) : 0;
-  const layerScaleBase = <usize>(<u32>word(args, at + 2));
-  const residualBase = <usize>(<u32>word(args, at + 3));
   const kind = word(args, at + 4);
-  const floor = f32x4.splat(kind == 1 ? 0 : -Infinity);
-  let residual = residualBase ? residualBase + offset : 0;
-  let lane = (<usize>channel) << 2;
-  do {
-    const scale = vector(scaleBase, lane, 1);
-    const bias = vector(biasBase, lane, 0);
-    const layerScale = vector(layerScaleBase, lane, 1);
-    if (kind < 2) strip(from, fromPitch, to, toPitch, residual, toPitch, rows, columns, scale, bias, layerScale, floor, 0);
-    else if (kind == 2) strip(from, fromPitch, to, toPitch, residual, toPitch, rows, columns, scale, bias, layerScale, floor, 2);
-    else if (kind == 3) strip(from, fromPitch, to, toPitch, residual, toPitch, rows, columns, scale, bias, layerScale, floor, 3);
-    else strip(from, fromPitch, to, toPitch, residual, toPitch, rows, columns, scale, bias, layerScale, floor, 4);
-    from += 16;
-    to += 16;
-    lane += 16;
-    if (residual) residual += 16;
-    columns -= 4;
-  } while (columns > 0);
+  if (kind < 2) columnsOfKind(args, at, from, fromPitch, to, toPitch, rows, columns, channel, offset, 0);
+  else if (kind == 2) columnsOfKind(args, at, from, fromPitch, to, toPitch, rows, columns, channel, offset, 2);
+  else if (kind == 3) columnsOfKind(args, at, from, fromPitch, to, toPitch, rows, columns, channel, offset, 3);
+  else columnsOfKind(args, at, from, fromPitch, to, toPitch, rows, columns, channel, offset, 4);
 }

@@ -19,26 +19,29 @@ function spread(x: v128, k: i32): v128 {
   return v128.shuffle<i32>(x, x, 3, 3, 3, 3);
 }
 
-/** `(x − mean) · rate · weight + bias` over one row; an absent weight or bias is 0. */
+/** `((x − mean) · rate + shift) · weight + bias` over one row; an absent weight or bias is 0. */
 // @ts-ignore: decorator
 @inline
-function writeRow(x: usize, y: usize, channels: i32, mean: v128, rate: v128, weight: usize, bias: usize): void {
+function writeRow(x: usize, y: usize, channels: i32, mean: v128, rate: v128, shift: v128, weight: usize, bias: usize): void {
   const end = y + ((<usize>channels & ~3) << 2);
   const tail = channels & 3;
   if (weight != 0 && bias != 0) {
     while (y < end) {
-      const centred = f32x4.mul(f32x4.sub(v128.load(x), mean), rate);
-      v128.store(y, madd(centred, v128.load(weight), v128.load(bias)));
+      const normal = madd(f32x4.sub(v128.load(x), mean), rate, shift);
+      v128.store(y, madd(normal, v128.load(weight), v128.load(bias)));
       x += 16;
       y += 16;
       weight += 16;
       bias += 16;
     }
-    if (tail) storeFirst(y, madd(f32x4.mul(f32x4.sub(v128.load(x), mean), rate), v128.load(weight), v128.load(bias)), tail);
+    if (tail) {
+      const normal = madd(f32x4.sub(v128.load(x), mean), rate, shift);
+      storeFirst(y, madd(normal, v128.load(weight), v128.load(bias)), tail);
+    }
     return;
   }
   while (y < end + (tail ? 16 : 0)) {
-    let value = f32x4.mul(f32x4.sub(v128.load(x), mean), rate);
+    let value = madd(f32x4.sub(v128.load(x), mean), rate, shift);
     if (weight != 0) {
       value = f32x4.mul(value, v128.load(weight));
       weight += 16;
@@ -54,9 +57,8 @@ function writeRow(x: usize, y: usize, channels: i32, mean: v128, rate: v128, wei
 }
 
 /**
- * Four rows at a time, so that the sums of the rows run side by side; the last rows of a chunk are repeated to make
- * four. The mean is corrected by the mean of what is left after it is subtracted, so that rows far from 0 keep their
- * accuracy.
+ * Four rows at a time, so that the sums of the rows run side by side; the last row of a chunk is repeated to make four.
+ * What the rounding of the mean leaves is taken off as a shift, so that rows far from 0 keep their accuracy.
  *
  * args: x, weight or 0, bias or 0, y, rows, rows per chunk, channels, eps.
  */
@@ -138,18 +140,20 @@ export function layerNorm(args: usize, chunk: i32, thread: i32): void {
     const rests = f32x4.mul(sums(d0, d1, d2, d3), share);
     const squares = f32x4.mul(sums(s0, s1, s2, s3), share);
     const variances = f32x4.max(f32x4.sub(squares, f32x4.mul(rests, rests)), f32x4.splat(0));
-    const centres = f32x4.add(means, rests);
     const deviations = f32x4.sqrt(f32x4.add(variances, f32x4.splat(float(args, 7))));
     const rates = f32x4.div(f32x4.splat(1), deviations);
 
     let next = row;
-    let centre = centres;
+    let mean = means;
     let rate = rates;
+    let shift = f32x4.neg(f32x4.mul(rests, rates));
     do {
       const at = <usize>next * bytes;
-      writeRow(address(args, 0) + at, address(args, 3) + at, channels, spread(centre, 0), spread(rate, 0), weight, bias);
-      centre = v128.shuffle<i32>(centre, centre, 1, 2, 3, 0);
+      const x = address(args, 0) + at;
+      writeRow(x, address(args, 3) + at, channels, spread(mean, 0), spread(rate, 0), spread(shift, 0), weight, bias);
+      mean = v128.shuffle<i32>(mean, mean, 1, 2, 3, 0);
       rate = v128.shuffle<i32>(rate, rate, 1, 2, 3, 0);
+      shift = v128.shuffle<i32>(shift, shift, 1, 2, 3, 0);
       next++;
     } while (next < row + 4 && next <= last);
   }

@@ -1,17 +1,24 @@
 import { madd, storeFirst } from './simd';
 
-/** Where output position `i` samples, in f32 as PyTorch computes it. */
+/** Where output position `i` samples; in f64, since an f32 position far from 0 has few bits left for the weight. */
 // @ts-ignore: decorator
 @inline
-export function source(i: i32, scale: f32): f32 {
-  return max<f32>(scale * (<f32>i + 0.5) - 0.5, 0);
+export function source(i: i32, input: i32, output: i32): f64 {
+  return max<f64>(((<f64>i + 0.5) * <f64>input) / <f64>output - 0.5, 0);
 }
 
 /** The lower of the two neighbours of a sample. */
 // @ts-ignore: decorator
 @inline
-export function lower(position: f32, size: i32): i32 {
+export function lower(position: f64, size: i32): i32 {
   return min(<i32>position, size - 1);
+}
+
+/** The weight of the upper neighbour. */
+// @ts-ignore: decorator
+@inline
+export function weight(position: f64, low: i32): f32 {
+  return <f32>(position - <f64>low);
 }
 
 /** Four channels between four neighbours: `right` and `bottom` are the weights of b, d and of c, d. */
@@ -24,7 +31,7 @@ export function blend(a: v128, b: v128, c: v128, d: v128, left: v128, right: v12
 }
 
 /**
- * One row of a resized image.
+ * Row `row` of an image resized from height × width to rows × columns.
  *
  * @param x the image, `[height, width, channels]`. @param y the row. @param step bytes from pixel to pixel of y.
  */
@@ -34,26 +41,25 @@ export function resizeRow(
   width: i32,
   channels: i32,
   row: i32,
-  scaleY: f32,
-  scaleX: f32,
-  y: usize,
+  rows: i32,
   columns: i32,
+  y: usize,
   step: usize,
 ): void {
   const pixel = <usize>channels << 2;
   const full = <usize>(channels & ~3) << 2;
   const tail = channels & 3;
-  const positionY = source(row, scaleY);
+  const positionY = source(row, height, rows);
   const rowAbove = lower(positionY, height);
-  const weightY = positionY - <f32>rowAbove;
+  const weightY = weight(positionY, rowAbove);
   const above = x + <usize>rowAbove * width * pixel;
   const under = rowAbove < height - 1 ? above + <usize>width * pixel : above;
   const bottom = f32x4.splat(weightY);
   const top = f32x4.splat(<f32>1 - weightY);
   for (let column = 0; column < columns; column++) {
-    const positionX = source(column, scaleX);
+    const positionX = source(column, width, columns);
     const columnLeft = lower(positionX, width);
-    const weightX = positionX - <f32>columnLeft;
+    const weightX = weight(positionX, columnLeft);
     const right = f32x4.splat(weightX);
     const left = f32x4.splat(<f32>1 - weightX);
     const next = columnLeft < width - 1 ? pixel : 0;

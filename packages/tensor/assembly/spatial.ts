@@ -1,10 +1,10 @@
 import { bestLane } from './reduce-lanes';
-import { address, float, storeFirst, word } from './simd';
-import { blend, lower, resizeRow, source } from './spatial-resize';
+import { address, storeFirst, word } from './simd';
+import { blend, lower, resizeRow, source, weight } from './spatial-resize';
 
 /**
  * args: 0 x, 1 y, 2 height, 3 width, 4 channels, 5 height of y, 6 width of y, 7 rows of all images of y, 8 rows per
- * chunk, 9 and 10 vertical and horizontal size of x over that of y (f32).
+ * chunk.
  */
 export function resizeBilinear(args: usize, chunk: i32, thread: i32): void {
   const height = word(args, 2);
@@ -21,7 +21,7 @@ export function resizeBilinear(args: usize, chunk: i32, thread: i32): void {
     const x = address(args, 0) + <usize>n * image;
     const y = address(args, 1) + <usize>row * line;
     const step = <usize>channels << 2;
-    resizeRow(x, height, width, channels, row - n * rows, float(args, 9), float(args, 10), y, columns, step);
+    resizeRow(x, height, width, channels, row - n * rows, rows, columns, y, step);
   }
 }
 
@@ -31,8 +31,8 @@ export function resizeBilinear(args: usize, chunk: i32, thread: i32): void {
  * those of `resizeBilinear`, so that the labels are those of the three steps one by one.
  *
  * args: 0 x, 1 y, 2 height, 3 width, 4 channels, 5 and 6 height and width between, 7 and 8 of y, 9 rows of all images
- * of y, 10 rows per chunk, 11 to 14 ratios (f32): vertical and horizontal of the first resize, then of the second,
- * 15 scratch or 0 where the first resize changes nothing, 16 bytes of scratch per thread, 17 bytes of a label.
+ * of y, 10 rows per chunk, 11 scratch or 0 where the first resize changes nothing, 12 bytes of scratch per thread,
+ * 13 bytes of a label.
  */
 export function resizeArgmax(args: usize, chunk: i32, thread: i32): void {
   const height = word(args, 2);
@@ -43,11 +43,11 @@ export function resizeArgmax(args: usize, chunk: i32, thread: i32): void {
   const rows = word(args, 7);
   const columns = word(args, 8);
   const perChunk = word(args, 10);
-  const labelBytes = word(args, 17);
-  const direct = address(args, 15) == 0;
+  const labelBytes = word(args, 13);
+  const direct = address(args, 11) == 0;
   const pixel = direct ? <usize>channels << 2 : (<usize>(channels + 3) & ~3) << 2;
   const line = <usize>middleColumns * pixel;
-  const buffer = address(args, 15) + <usize>thread * address(args, 16);
+  const buffer = address(args, 11) + <usize>thread * address(args, 12);
   const image = (<usize>(height * width) * channels) << 2;
   const tail = channels & 3;
   const mask = i32x4.gt_s(i32x4.splat(tail), i32x4(0, 1, 2, 3));
@@ -58,7 +58,7 @@ export function resizeArgmax(args: usize, chunk: i32, thread: i32): void {
   for (let row = chunk * perChunk; row < last; row++) {
     const n = row / rows;
     const x = address(args, 0) + <usize>n * image;
-    const positionY = source(row - n * rows, float(args, 13));
+    const positionY = source(row - n * rows, middleRows, rows);
     const rowAbove = lower(positionY, middleRows);
     const rowUnder = min(rowAbove + 1, middleRows - 1);
     let above = x + <usize>rowAbove * line;
@@ -69,21 +69,21 @@ export function resizeArgmax(args: usize, chunk: i32, thread: i32): void {
         const odd = middle & 1;
         if ((odd ? heldOdd : heldEven) == id) continue;
         const to = buffer + <usize>odd * line;
-        resizeRow(x, height, width, channels, middle, float(args, 11), float(args, 12), to, middleColumns, pixel);
+        resizeRow(x, height, width, channels, middle, middleRows, middleColumns, to, pixel);
         if (odd) heldOdd = id;
         else heldEven = id;
       }
       above = buffer + <usize>(rowAbove & 1) * line;
       under = buffer + <usize>(rowUnder & 1) * line;
     }
-    const weightY = positionY - <f32>rowAbove;
+    const weightY = weight(positionY, rowAbove);
     const bottom = f32x4.splat(weightY);
     const top = f32x4.splat(<f32>1 - weightY);
     let y = address(args, 1) + <usize>(row * columns) * labelBytes;
     for (let column = 0; column < columns; column++) {
-      const positionX = source(column, float(args, 14));
+      const positionX = source(column, middleColumns, columns);
       const columnLeft = lower(positionX, middleColumns);
-      const weightX = positionX - <f32>columnLeft;
+      const weightX = weight(positionX, columnLeft);
       const right = f32x4.splat(weightX);
       const left = f32x4.splat(<f32>1 - weightX);
       const next = columnLeft < middleColumns - 1 ? pixel : 0;

@@ -37,9 +37,9 @@ await forEveryDevice((device) => {
 
   test('f16 overflows to infinity and underflows through the subnormals', async () => {
     expect(await bitsOf([65504, 65519, 65520, -1e6, Infinity])).toEqual([0x7bff, 0x7bff, 0x7c00, 0xfc00, 0x7c00]);
-    expect(await bitsOf([2 ** -14, 2 ** -14 - 2 ** -24, 2 ** -24, 2 ** -25, 2 ** -25 + 2 ** -40, 2 ** -26, -0])).toEqual([
-      0x0400, 0x03ff, 0x0001, 0x0000, 0x0001, 0x0000, 0x8000,
-    ]);
+    expect(
+      await bitsOf([2 ** -14, 2 ** -14 - 2 ** -24, 2 ** -24, 2 ** -25, 2 ** -25 + 2 ** -40, 2 ** -26, -0]),
+    ).toEqual([0x0400, 0x03ff, 0x0001, 0x0000, 0x0001, 0x0000, 0x8000]);
     const [nan] = await bitsOf([NaN]);
     expect(nan! & 0x7fff).toBeGreaterThan(0x7c00);
   });

@@ -41,13 +41,21 @@ await forEveryDevice((device) => {
   test('activations settle for inputs of any size', async () => {
     const x = device.tensor([-1e30, -1e4, -120, 120, 1e4, 1e30]);
     const large = [120, 1e4, Math.fround(1e30)];
-    for (const f of [gelu, silu, relu]) expect([...(await f(x).readFloat32())].map(positive)).toEqual([0, 0, 0, ...large]);
-    expect([...(await sigmoid(x).readFloat32())].map((v) => Math.fround(v + 1))).toEqual([1, 1, 1, 2, 2, 2]);
+    // What is left of the negative tail is nothing to f32, but need not be exactly 0.
+    const settled = (v: number): number => (Math.abs(v) < 1e-30 ? 0 : v);
+    for (const f of [gelu, silu, relu])
+      expect([...(await f(x).readFloat32())].map(settled)).toEqual([0, 0, 0, ...large]);
+    expect([...(await sigmoid(x).readFloat32())].map(settled)).toEqual([0, 0, 0, 1, 1, 1]);
     x.dispose();
   });
 
   test('exp over its whole range', async () => {
-    await expectTensor(exp(device.tensor([0, 1, -1, 0.5])), [4], [1, Math.E, 1 / Math.E, Math.sqrt(Math.E)], 'function');
+    await expectTensor(
+      exp(device.tensor([0, 1, -1, 0.5])),
+      [4],
+      [1, Math.E, 1 / Math.E, Math.sqrt(Math.E)],
+      'function',
+    );
     // One at a time: a tolerance is relative to the largest element.
     for (const x of [-80, -20.25, 3, 20.25, 80, 88]) {
       await expectTensor(exp(device.tensor([x])), [1], [Math.exp(x)], 'function');
@@ -60,7 +68,13 @@ await forEveryDevice((device) => {
     for (const x of [1e-30, 0.0625, 0.9, 1.1, 2, 10, 1e30]) {
       await expectTensor(log(device.tensor([x])), [1], [Math.log(Math.fround(x))], 'function');
     }
-    expect([...(await log(device.tensor([0, 1, -1, Infinity, NaN])).readFloat32())]).toEqual([-Infinity, 0, NaN, Infinity, NaN]);
+    expect([...(await log(device.tensor([0, 1, -1, Infinity, NaN])).readFloat32())]).toEqual([
+      -Infinity,
+      0,
+      NaN,
+      Infinity,
+      NaN,
+    ]);
   });
 
   test('sqrt, abs, neg, relu', async () => {
@@ -122,11 +136,10 @@ await forEveryDevice((device) => {
     const z = addScaled(x, y, device.tensor([0, 1, -0.5]));
     await expectTensor(z, [2, 3], [1, 12, -2, 4, 25, -4]);
     await expectTensor(addScaled(x, x, device.tensor([1, 1, 1])), [2, 3], [2, 4, 6, 8, 10, 12]);
-    await expectTensor(addScaled(device.tensor([], [0, 2]), device.tensor([], [0, 2]), device.tensor([1, 1])), [0, 2], []);
+    await expectTensor(
+      addScaled(device.tensor([], [0, 2]), device.tensor([], [0, 2]), device.tensor([1, 1])),
+      [0, 2],
+      [],
+    );
   });
 });
-
-/** Without the sign of zero. */
-function positive(v: number): number {
-  return v === 0 ? 0 : v;
-}

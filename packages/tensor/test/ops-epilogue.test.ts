@@ -62,7 +62,10 @@ await forEveryDevice((device) => {
         for (let chosen = 0; chosen < 2 ** slots.length; chosen++) {
           const picked = slots.filter((_, i) => chosen & (1 << i));
           const extra = Object.fromEntries(
-            picked.map((slot, i) => [slot, random(slot === 'residual' ? shape : [channels], { seed: 20 + i, high: 2 })]),
+            picked.map((slot, i) => [
+              slot,
+              random(slot === 'residual' ? shape : [channels], { seed: 20 + i, high: 2 }),
+            ]),
           );
           const all = { ...inputs, ...extra };
           const expected = await compute(reference, all, ({ x, weight, ...operands }) =>

@@ -56,7 +56,14 @@ await forEveryDevice((device) => {
   });
 
   test('pad', async () => {
-    await expectTensor(pad(iota([1, 2]), [[1, 0], [1, 2]]), [2, 5], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0]); // prettier-ignore
+    await expectTensor(
+      pad(iota([1, 2]), [
+        [1, 0],
+        [1, 2],
+      ]),
+      [2, 5],
+      [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+    );
     await expectTensor(pad(iota([2]), [[1, 1]], -3.5), [4], [-3.5, 0, 1, -3.5]);
     await expectTensor(pad(iota([0]), [[1, 2]], 2), [3], [2, 2, 2]);
   });
@@ -65,12 +72,34 @@ await forEveryDevice((device) => {
     const bytes = device.tensor(Uint8Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
     await expectTensor(permute(bytes, [1, 0]), [3, 2], [1, 4, 2, 5, 3, 6]);
     await expectTensor(concat([bytes, bytes], 1), [2, 6], [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]);
-    await expectTensor(pad(bytes, [[0, 0], [1, 0]], 255), [2, 4], [255, 1, 2, 3, 255, 4, 5, 6]); // prettier-ignore
+    await expectTensor(
+      pad(
+        bytes,
+        [
+          [0, 0],
+          [1, 0],
+        ],
+        255,
+      ),
+      [2, 4],
+      [255, 1, 2, 3, 255, 4, 5, 6],
+    );
     await expectTensor(flip(bytes, [0, 1]), [2, 3], [6, 5, 4, 3, 2, 1]);
     await expectTensor(slice(bytes, [0, 1]), [2, 2], [2, 3, 5, 6]);
     const halves = device.tensor([0.5, -1, 2, 65504], [2, 2], { dtype: 'f16' });
     await expectTensor(permute(halves, [1, 0]), [2, 2], [0.5, 2, -1, 65504]);
-    await expectTensor(pad(halves, [[1, 0], [0, 1]], 1.5), [3, 3], [1.5, 1.5, 1.5, 0.5, -1, 1.5, 2, 65504, 1.5]); // prettier-ignore
+    await expectTensor(
+      pad(
+        halves,
+        [
+          [1, 0],
+          [0, 1],
+        ],
+        1.5,
+      ),
+      [3, 3],
+      [1.5, 1.5, 1.5, 0.5, -1, 1.5, 2, 65504, 1.5],
+    );
     const integers = device.tensor(Int32Array.of(-(2 ** 31), -1, 2 ** 31 - 1), [3]);
     await expectTensor(flip(integers, 0), [3], [2 ** 31 - 1, -1, -(2 ** 31)]);
     await expectTensor(pad(integers, [[1, 0]], -7), [4], [-7, -(2 ** 31), -1, 2 ** 31 - 1]);
@@ -79,7 +108,11 @@ await forEveryDevice((device) => {
   test('full takes the dtype of its model', async () => {
     await expectTensor(full(device.tensor([]), [2, 2], -0.25), [2, 2], [-0.25, -0.25, -0.25, -0.25]);
     await expectTensor(full(device.tensor(new Uint8Array(0)), [3], 200), [3], [200, 200, 200]);
-    await expectTensor(full(device.tensor(new Uint16Array(0)), [3], 0.1), [3], [0.0999755859375, 0.0999755859375, 0.0999755859375]);
+    await expectTensor(
+      full(device.tensor(new Uint16Array(0)), [3], 0.1),
+      [3],
+      [0.0999755859375, 0.0999755859375, 0.0999755859375],
+    );
     await expectTensor(full(device.tensor(new Int32Array(0)), [1], -5), [1], [-5]);
     await expectTensor(full(device.tensor([]), [0], 1), [0], []);
   });

@@ -14,10 +14,25 @@ await forEveryDevice((device) => {
     const bias = device.tensor([0, 10, 0, -1]);
     const scaled = [-3 * s, -2 * s + 10, 3 * s, 12 * s - 1, 3 * s, 2 * s + 10, -3 * s, -12 * s - 1];
     await expectTensor(layerNorm(x, { weight, bias }), [2, 4], scaled, 'norm');
-    await expectTensor(layerNorm(x, { bias }), [2, 4], plain.map((v, i) => v + [0, 10, 0, -1][i % 4]!), 'norm'); // prettier-ignore
-    await expectTensor(layerNorm(x, { weight }), [2, 4], plain.map((v, i) => v * ((i % 4) + 1)), 'norm'); // prettier-ignore
+    await expectTensor(
+      layerNorm(x, { bias }),
+      [2, 4],
+      plain.map((v, i) => v + [0, 10, 0, -1][i % 4]!),
+      'norm',
+    );
+    await expectTensor(
+      layerNorm(x, { weight }),
+      [2, 4],
+      plain.map((v, i) => v * ((i % 4) + 1)),
+      'norm',
+    );
     const wide = 1 / Math.sqrt(5 + 4);
-    await expectTensor(layerNorm(x, { eps: 4 }), [2, 4], plain.map((v) => (v / s) * wide), 'norm'); // prettier-ignore
+    await expectTensor(
+      layerNorm(x, { eps: 4 }),
+      [2, 4],
+      plain.map((v) => (v / s) * wide),
+      'norm',
+    );
   });
 
   test('layerNorm of constant rows, single channels and nothing', async () => {
@@ -43,7 +58,11 @@ await forEveryDevice((device) => {
 
   test('layerNorm over long and odd rows', async () => {
     for (const channels of [3, 4, 17, 64, 1281]) {
-      const inputs = { x: random([5, channels], { seed: channels }), weight: random([channels]), bias: random([channels]) };
+      const inputs = {
+        x: random([5, channels], { seed: channels }),
+        weight: random([channels]),
+        bias: random([channels]),
+      };
       await expectAsReference(device, inputs, ({ x, ...options }) => layerNorm(x, { ...options, eps: 1e-6 }), {
         kind: 'norm',
         what: `${channels} channels`,

@@ -91,7 +91,10 @@ await forEveryDevice((device) => {
   });
 
   test('softmax over a long row sums to one', async () => {
-    const x = device.tensor(Float32Array.from({ length: 3 * 1001 }, (_, i) => Math.sin(i) * 3), [3, 1001]);
+    const x = device.tensor(
+      Float32Array.from({ length: 3 * 1001 }, (_, i) => Math.sin(i) * 3),
+      [3, 1001],
+    );
     const y = await hostTensor(sum(softmax(x), { axes: 1 }));
     expectClose(y, { shape: [3], data: [1, 1, 1] }, tolerance('sum', precisionOf(device)));
   });

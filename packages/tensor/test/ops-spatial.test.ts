@@ -23,7 +23,11 @@ await forEveryDevice((device) => {
     await expectTensor(adaptiveAvgPool2d(x, [1, 2]), [1, 1, 2, 1], [2, 4]);
     await expectTensor(adaptiveAvgPool2d(x, [1, 3]), [1, 1, 3, 1], [1.5, 3, 4.5]);
     await expectTensor(adaptiveAvgPool2d(x, [2, 1]), [1, 2, 1, 1], [3, 3]);
-    await expectTensor(adaptiveAvgPool2d(device.tensor([3, 7], [1, 1, 2, 1]), 4), [1, 4, 4, 1], [3, 3, 7, 7, 3, 3, 7, 7, 3, 3, 7, 7, 3, 3, 7, 7]); // prettier-ignore
+    await expectTensor(
+      adaptiveAvgPool2d(device.tensor([3, 7], [1, 1, 2, 1]), 4),
+      [1, 4, 4, 1],
+      [3, 3, 7, 7, 3, 3, 7, 7, 3, 3, 7, 7, 3, 3, 7, 7],
+    );
     const image = device.tensor([1, 10, 2, 20, 3, 30, 6, 60], [1, 2, 2, 2]);
     await expectTensor(adaptiveAvgPool2d(image, 1), [1, 1, 1, 2], [3, 30]);
   });
@@ -33,9 +37,18 @@ await forEveryDevice((device) => {
     for (const [size, through] of [
       [[5, 7], undefined],
       [[11, 13], undefined],
-      [[9, 8], [20, 28]],
-      [[23, 31], [10, 14]],
-      [[3, 2], [4, 4]],
+      [
+        [9, 8],
+        [20, 28],
+      ],
+      [
+        [23, 31],
+        [10, 14],
+      ],
+      [
+        [3, 2],
+        [4, 4],
+      ],
     ] as const) {
       const fused = await compute(device, { x }, ({ x: logits }) => resizeArgmax(logits, size, through));
       const steps = await compute(device, { x }, ({ x: logits }) =>
@@ -52,8 +65,8 @@ await forEveryDevice((device) => {
     await expectTensor(flat, [1, 4, 4], new Array<number>(16).fill(0));
     const classes = 300;
     const logits = new Float32Array(2 * classes);
-    logits[0 * classes + 299] = 1;
-    logits[1 * classes + 255] = 1;
+    logits[299] = 1;
+    logits[classes + 255] = 1;
     const wide = resizeArgmax(device.tensor(logits, [1, 1, 2, classes]), [1, 4]);
     expect(wide.dtype).toBe('i32');
     await expectTensor(wide, [1, 1, 4], [299, 299, 255, 255]);

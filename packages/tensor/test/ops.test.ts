@@ -119,18 +119,18 @@ test('every case is run by one operator, or is listed with the reason why not', 
   for (const id of later.keys()) expect(golden.case(id).id).toBe(id);
 });
 
-async function run(device: Device, operator: Operator, golden: GoldenCase): Promise<HostTensor> {
+async function run(device: Device, operator: Operator, item: GoldenCase): Promise<HostTensor> {
   const host = (name: string): HostTensor<Float32Array> => {
-    const { data, shape, layout } = golden.tensor(name);
-    if (!(data instanceof Float32Array)) throw new Error(`case ${golden.id}: '${name}' is not f32`);
+    const { data, shape, layout } = item.tensor(name);
+    if (!(data instanceof Float32Array)) throw new Error(`case ${item.id}: '${name}' is not f32`);
     return layout === 'NCHW' && operator.images ? channelsLast({ data, shape }) : { data, shape };
   };
   const load = (name: string): Tensor | undefined => {
-    if (!golden.has(name)) return undefined;
+    if (!item.has(name)) return undefined;
     const { data, shape } = host(name);
     return device.tensor(data, shape);
   };
-  const y = scope(() => operator.run(needed(load('x')), load, golden));
+  const y = scope(() => operator.run(needed(load('x')), load, item));
   const result = await hostTensor(y);
   y.dispose();
   return result;

@@ -3,7 +3,25 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 import type { DType, HostArray } from '../src/dtype.js';
 import { floatToHalf } from '../src/half.js';
-import { abs, add, addScaled, cast, div, exp, gelu, log, maximum, minimum, mul, neg, relu, sigmoid, silu, sqrt, sub } from '../src/ops/index.js'; // prettier-ignore
+import {
+  abs,
+  add,
+  addScaled,
+  cast,
+  div,
+  exp,
+  gelu,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  relu,
+  sigmoid,
+  silu,
+  sqrt,
+  sub,
+} from '../src/ops/index.js';
 import type { HostTensor, ToleranceKind } from '../src/testing/index.js';
 import { drawn, expectAsReference, forEveryFastDevice, random } from './support.js';
 
@@ -11,7 +29,13 @@ const size = fc.constantFrom(0, 1, 1, 2, 3, 4, 5, 7, 8, 13);
 
 /** Two shapes that broadcast: each axis is missing in front, 1, or the common size. */
 const broadcasting = fc
-  .record({ common: fc.array(size, { maxLength: 4 }), a: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), b: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), dropA: fc.nat(3), dropB: fc.nat(3) }) // prettier-ignore
+  .record({
+    common: fc.array(size, { maxLength: 4 }),
+    a: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    b: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    dropA: fc.nat(3),
+    dropB: fc.nat(3),
+  })
   .map(({ common, a, b, dropA, dropB }) => ({
     a: common.map((d, i) => (a[i] ? 1 : d)).slice(dropA),
     b: common.map((d, i) => (b[i] ? 1 : d)).slice(dropB),
@@ -29,7 +53,10 @@ await forEveryFastDevice((device) => {
     const property = fc.asyncProperty(shapes, async ({ name, shape, spread }) => {
       const low = name === 'log' || name === 'sqrt' ? 1e-6 : -spread;
       const kind: ToleranceKind = exact.has(name) ? 'exact' : 'function';
-      await expectAsReference(device, { x: random(shape, { low, high: spread }) }, ({ x }) => functions[name](x), { kind, what: name });
+      await expectAsReference(device, { x: random(shape, { low, high: spread }) }, ({ x }) => functions[name](x), {
+        kind,
+        what: name,
+      });
     });
     await fc.assert(property, drawn(120));
   });
@@ -43,8 +70,15 @@ await forEveryFastDevice((device) => {
     const property = fc.asyncProperty(shapes, async ({ name, shapes: { a, b } }) => {
       const inputs = { a: random(a), b: random(b, { seed: 2, low: name === 'div' ? 0.1 : -1 }) };
       const kind: ToleranceKind = name === 'maximum' || name === 'minimum' ? 'exact' : 'arithmetic';
-      const magnitude = name === 'add' || name === 'sub' ? { magnitude: ({ a: x, b: y }: Record<'a' | 'b', Parameters<typeof add>[0]>) => add(x, y) } : {}; // prettier-ignore
-      await expectAsReference(device, inputs, ({ a: x, b: y }) => functions[name](x, y), { kind, what: name, ...magnitude });
+      const magnitude =
+        name === 'add' || name === 'sub'
+          ? { magnitude: ({ a: x, b: y }: Record<'a' | 'b', Parameters<typeof add>[0]>) => add(x, y) }
+          : {};
+      await expectAsReference(device, inputs, ({ a: x, b: y }) => functions[name](x, y), {
+        kind,
+        what: name,
+        ...magnitude,
+      });
     });
     await fc.assert(property, drawn(150));
   });

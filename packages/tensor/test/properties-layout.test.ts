@@ -16,12 +16,19 @@ const tensor = fc.record({ shape, dtype: fc.constantFrom('f32', 'f16', 'i32', 'u
 function fill({ shape: dims, dtype }: { shape: number[]; dtype: string }): HostTensor<HostArray> {
   const values = Array.from({ length: sizeOf(dims) }, (_, i) => i + 1);
   // Any bits below 0x7c00 are a finite half.
-  const data = dtype === 'f32' ? Float32Array : dtype === 'i32' ? Int32Array : dtype === 'f16' ? Uint16Array : Uint8Array;
+  const data =
+    dtype === 'f32' ? Float32Array : dtype === 'i32' ? Int32Array : dtype === 'f16' ? Uint16Array : Uint8Array;
   return { shape: dims, data: data.from(values.map((v) => (dtype === 'u8' ? v % 251 : v % 30000))) };
 }
 
 const withOrder = tensor.chain((x) =>
-  fc.record({ x: fc.constant(x), axes: fc.shuffledSubarray(x.shape.map((_, i) => i), { minLength: x.shape.length }) }), // prettier-ignore
+  fc.record({
+    x: fc.constant(x),
+    axes: fc.shuffledSubarray(
+      x.shape.map((_, i) => i),
+      { minLength: x.shape.length },
+    ),
+  }),
 );
 
 await forEveryFastDevice((device) => {
@@ -39,7 +46,7 @@ await forEveryFastDevice((device) => {
   });
 
   test('flip', async () => {
-    const cases = tensor.chain((x) => fc.record({ x: fc.constant(x), axes: fc.subarray(x.shape.map((_, i) => i)) })); // prettier-ignore
+    const cases = tensor.chain((x) => fc.record({ x: fc.constant(x), axes: fc.subarray(x.shape.map((_, i) => i)) }));
     const property = fc.asyncProperty(cases, ({ x, axes }) =>
       expectAsReference(device, { x }, (t) => flip(t.x, axes), { kind: 'exact' }),
     );
@@ -54,7 +61,11 @@ await forEveryFastDevice((device) => {
       const source = upload(device, x);
       const padded = pad(source, around, 9);
       const start = around.map(([before]) => before);
-      const inner = slice(padded, start, x.shape.map((d, i) => start[i]! + d)); // prettier-ignore
+      const inner = slice(
+        padded,
+        start,
+        x.shape.map((d, i) => start[i]! + d),
+      );
       expect(inner.shape).toEqual(x.shape);
       expect([...(await inner.read())]).toEqual([...x.data]);
       for (const t of [source, padded, inner]) t.dispose();
@@ -66,18 +77,37 @@ await forEveryFastDevice((device) => {
     const cases = tensor.chain((x) =>
       fc.record({
         x: fc.constant(x),
-        ends: fc.tuple(...x.shape.map((d) => fc.tuple(fc.nat(d), fc.nat(d)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const))), // prettier-ignore
+        ends: fc.tuple(
+          ...x.shape.map((d) =>
+            fc.tuple(fc.nat(d), fc.nat(d)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const),
+          ),
+        ),
       }),
     );
     const property = fc.asyncProperty(cases, ({ x, ends }) =>
-      expectAsReference(device, { x }, (t) => slice(t.x, ends.map(([a]) => a), ends.map(([, b]) => b)), { kind: 'exact' }), // prettier-ignore
+      expectAsReference(
+        device,
+        { x },
+        (t) =>
+          slice(
+            t.x,
+            ends.map(([a]) => a),
+            ends.map(([, b]) => b),
+          ),
+        { kind: 'exact' },
+      ),
     );
     await fc.assert(property, drawn(80));
   });
 
   test('concat, and slices that take it apart', async () => {
     const cases = shape.chain((dims) =>
-      fc.record({ dims: fc.constant(dims), axis: fc.nat(dims.length - 1), sizes: fc.array(size, { minLength: 1, maxLength: 4 }), dtype: fc.constantFrom('f32', 'u8', 'f16') }), // prettier-ignore
+      fc.record({
+        dims: fc.constant(dims),
+        axis: fc.nat(dims.length - 1),
+        sizes: fc.array(size, { minLength: 1, maxLength: 4 }),
+        dtype: fc.constantFrom('f32', 'u8', 'f16'),
+      }),
     );
     const property = fc.asyncProperty(cases, async ({ dims, axis, sizes, dtype }) => {
       const parts = sizes.map((length) => fill({ shape: dims.map((d, i) => (i === axis ? length : d)), dtype }));
@@ -88,7 +118,11 @@ await forEveryFastDevice((device) => {
       let at = 0;
       for (const part of parts) {
         const length = part.shape[axis]!;
-        const piece = slice(joined, dims.map((_, i) => (i === axis ? at : 0)), dims.map((_, i) => (i === axis ? at + length : undefined))); // prettier-ignore
+        const piece = slice(
+          joined,
+          dims.map((_, i) => (i === axis ? at : 0)),
+          dims.map((_, i) => (i === axis ? at + length : undefined)),
+        );
         const source = upload(device, part);
         expect(await hostTensor(piece)).toEqual(await hostTensor(source));
         at += length;

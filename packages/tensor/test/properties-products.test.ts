@@ -8,7 +8,12 @@ import { drawn, expectAsReference, forEveryFastDevice, random } from './support.
 const activation = fc.constantFrom<Activation>('none', 'relu', 'gelu', 'silu', 'sigmoid');
 const between = (min: number, max: number) => fc.integer({ min, max });
 
-const epilogue = fc.record({ scale: fc.boolean(), bias: fc.boolean(), layerScale: fc.boolean(), residual: fc.boolean() });
+const epilogue = fc.record({
+  scale: fc.boolean(),
+  bias: fc.boolean(),
+  layerScale: fc.boolean(),
+  residual: fc.boolean(),
+});
 
 /** Operands of an epilogue for a result of that shape; none exceeds 1, so that activations of the product dominate. */
 function operands(shape: readonly number[], present: Readonly<Record<string, boolean>>) {
@@ -20,7 +25,13 @@ function operands(shape: readonly number[], present: Readonly<Record<string, boo
 
 /** One axis of a convolution whose kernel fits. */
 const axis = fc
-  .record({ k: between(1, 4), stride: between(1, 3), padding: between(0, 3), dilation: between(1, 3), extra: between(0, 8) })
+  .record({
+    k: between(1, 4),
+    stride: between(1, 3),
+    padding: between(0, 3),
+    dilation: between(1, 3),
+    extra: between(0, 8),
+  })
   .map(({ extra, ...a }) => {
     const size = Math.max(1, a.dilation * (a.k - 1) + 1 - 2 * a.padding) + extra;
     return { ...a, size, out: Math.floor((size + 2 * a.padding - a.dilation * (a.k - 1) - 1) / a.stride) + 1 };
@@ -75,7 +86,14 @@ await forEveryFastDevice((device) => {
   });
 
   test('depthwise conv2d', async () => {
-    const shapes = fc.record({ n: fc.constantFrom(0, 1, 2), v: axis, h: axis, c: between(2, 37), epilogue, activation });
+    const shapes = fc.record({
+      n: fc.constantFrom(0, 1, 2),
+      v: axis,
+      h: axis,
+      c: between(2, 37),
+      epilogue,
+      activation,
+    });
     const property = fc.asyncProperty(shapes, async ({ n, v, h, c, epilogue: present, activation: f }) => {
       const inputs = {
         x: random([n, v.size, h.size, c]),
@@ -86,7 +104,10 @@ await forEveryFastDevice((device) => {
         device,
         inputs,
         ({ x, weight, ...rest }) => conv2d(x, weight, { ...both(v, h), groups: c, activation: f, ...rest }),
-        { kind: 'sum', magnitude: ({ x, weight, ...rest }) => conv2d(x, weight, { ...both(v, h), groups: c, ...rest }) },
+        {
+          kind: 'sum',
+          magnitude: ({ x, weight, ...rest }) => conv2d(x, weight, { ...both(v, h), groups: c, ...rest }),
+        },
       );
     });
     await fc.assert(property, drawn(80));
@@ -102,7 +123,10 @@ await forEveryFastDevice((device) => {
         device,
         inputs,
         ({ x, weight, ...rest }) => linear(x, weight, { activation: f, ...rest }),
-        { kind: 'sum', magnitude: ({ x, weight, ...rest }) => linear(x, weight, { bias: rest['bias'], residual: rest['residual'] }) },
+        {
+          kind: 'sum',
+          magnitude: ({ x, weight, ...rest }) => linear(x, weight, { bias: rest['bias'], residual: rest['residual'] }),
+        },
       );
     });
     await fc.assert(property, drawn(100));
@@ -110,10 +134,7 @@ await forEveryFastDevice((device) => {
 
   test('matmul', async () => {
     const shapes = fc.record({
-      batch: fc.array(
-        fc.record({ size: between(1, 3), a: fc.boolean(), b: fc.boolean() }),
-        { maxLength: 2 },
-      ),
+      batch: fc.array(fc.record({ size: between(1, 3), a: fc.boolean(), b: fc.boolean() }), { maxLength: 2 }),
       m: between(0, 20),
       k: between(0, 40),
       n: between(0, 20),
@@ -123,7 +144,9 @@ await forEveryFastDevice((device) => {
     const property = fc.asyncProperty(shapes, async ({ batch, m, k, n, ...options }) => {
       const inputs = {
         a: random([...batch.map(({ size, a }) => (a ? size : 1)), ...(options.transposeA ? [k, m] : [m, k])]),
-        b: random([...batch.map(({ size, b }) => (b ? size : 1)), ...(options.transposeB ? [n, k] : [k, n])], { seed: 2 }),
+        b: random([...batch.map(({ size, b }) => (b ? size : 1)), ...(options.transposeB ? [n, k] : [k, n])], {
+          seed: 2,
+        }),
       };
       const body = ({ a, b }: Record<'a' | 'b', Parameters<typeof matmul>[0]>) => matmul(a, b, options);
       await expectAsReference(device, inputs, body, { kind: 'sum', magnitude: body });

@@ -24,7 +24,10 @@ export const forEveryDevice = (body: (device: Device, entry: DeviceEntry) => voi
   onEveryDevice({ describe, test, afterAll }, body);
 
 /** How property tests draw their cases: the same ones in every run. */
-export const drawn = (numRuns: number): { readonly seed: number; readonly numRuns: number } => ({ seed: 20231, numRuns });
+export const drawn = (numRuns: number): { readonly seed: number; readonly numRuns: number } => ({
+  seed: 20231,
+  numRuns,
+});
 
 /** Every device but the oracle itself. */
 export const forEveryFastDevice = (body: (device: Device, entry: DeviceEntry) => void): Promise<void> =>
@@ -78,6 +81,8 @@ export interface AgainstReference<T> {
   readonly kind: ToleranceKind;
   /** What the error is measured against, computed from the magnitudes of the inputs; default: the expected tensor. */
   readonly magnitude?: (tensors: { readonly [K in keyof T]: Tensor }) => Tensor;
+  /** How many products each sum has, when that is more than 1024. */
+  readonly terms?: number;
   /** Names the case in messages. */
   readonly what?: string;
 }
@@ -87,11 +92,11 @@ export async function expectAsReference<T extends Record<string, HostTensor<Host
   device: Device,
   inputs: T,
   body: (tensors: { readonly [K in keyof T]: Tensor }) => Tensor,
-  { kind, magnitude, what }: AgainstReference<T>,
+  { kind, magnitude, terms, what }: AgainstReference<T>,
 ): Promise<void> {
   const expected = await compute(oracle, inputs, body);
   const actual = await compute(device, inputs, body);
-  let bound = tolerance(kind, precisionOf(device));
+  let bound = tolerance(kind, precisionOf(device), terms);
   if (magnitude) {
     const sizes = Object.entries(inputs).map(([key, { shape, data }]) => [
       key,

@@ -1,4 +1,4 @@
-import { InternImage, convFlops, internImageFlops, stageSizes, type Size } from '@ii/backbone';
+import { convFlops, internImageFlops, resolveInternImageConfig, stageSizes, type Size } from '@ii/backbone';
 import { resolveUperNetConfig, type UperNetConfig } from './config.js';
 
 /**
@@ -8,7 +8,7 @@ import { resolveUperNetConfig, type UperNetConfig } from './config.js';
 export function upernetFlops(config: UperNetConfig, input: Size): number {
   const { backbone, decodeHead, numClasses } = resolveUperNetConfig(config);
   const { channels, poolScales } = decodeHead;
-  const { outIndices } = new InternImage(backbone).config;
+  const { outIndices } = resolveInternImageConfig(backbone);
   const all = stageSizes(backbone, input);
   const levels = outIndices.map((i) => ({ size: all[i]!, width: backbone.channels * 2 ** i }));
   const top = levels.at(-1)!;

@@ -10,3 +10,10 @@ export { keepRatioSize, multipleOf } from './sizes.js';
 export { normalize, type ChannelStatistics, type PerChannel } from './normalize.js';
 export { LabelRangeError, overlay, type OverlayOptions, type Palette, type Rgb } from './overlay.js';
 export { legend, type Legend, type LegendEntry } from './legend.js';
+export {
+  IMAGENET_MEAN,
+  IMAGENET_STD,
+  inferenceTransform,
+  type InferenceInput,
+  type InferenceOptions,
+} from './inference-transform.js';

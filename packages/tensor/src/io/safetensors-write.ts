@@ -139,19 +139,16 @@ function encodeHeader(
 async function convert(name: string, tensor: StoredTensor, target: StoredDType): Promise<Uint8Array> {
   const original = await readElements(tensor);
   const values = original instanceof Float32Array ? original : Float32Array.from(original, Number);
-  const bits = target === 'f16' ? float32ToHalf(values) : undefined;
+  const encoded = target === 'f16' ? float32ToHalf(values) : values;
   // A finite number that became infinite would ruin the model silently.
-  const tooLarge = bits
-    ? (index: number) => (bits[index]! & 0x7fff) === 0x7c00
-    : (index: number) => !Number.isFinite(values[index]);
-  for (let i = 0; i < original.length; i++) {
-    if (tooLarge(i) && Number.isFinite(Number(original[i]))) {
-      const range = bits ? 65504 : 3.4028234663852886e38;
+  for (let i = 0; i < encoded.length; i++) {
+    const infinite = target === 'f16' ? (encoded[i]! & 0x7fff) === 0x7c00 : Math.abs(encoded[i]!) === Infinity;
+    if (infinite && Number.isFinite(Number(original[i]))) {
+      const range = target === 'f16' ? 65504 : 3.4028234663852886e38;
       throw new DTypeError(
         `tensor '${name}' holds ${original[i]} at index ${i}, beyond the range of ${target} (${range}); keep this tensor as it is by a dtype function`,
       );
     }
   }
-  const encoded = bits ?? values;
   return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
 }

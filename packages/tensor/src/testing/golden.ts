@@ -97,7 +97,14 @@ function goldenCase(entry: GoldenJson['cases'][number], tensors: ReadonlyMap<str
     if (!found) throw new FormatError(`golden case '${entry.id}' has no tensor '${name}'; it has ${names.join(', ')}`);
     return found;
   };
-  return { id: entry.id, params: entry.params ?? {}, names, entry: { ...entry }, has: (name) => tensors.has(name), tensor };
+  return {
+    id: entry.id,
+    params: entry.params ?? {},
+    names,
+    entry: { ...entry },
+    has: (name) => tensors.has(name),
+    tensor,
+  };
 }
 
 function toGoldenArray(data: DecodedArray): GoldenArray {

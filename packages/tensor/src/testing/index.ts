@@ -4,7 +4,15 @@
  */
 export { compareTensors, expectClose, type Comparison, type Tolerance } from './compare.js';
 export { deviceMatrix, devices, onEveryDevice, type DeviceEntry, type MadeDevice, type TestRunner } from './devices.js';
-export { loadGolden, readGolden, type GoldenCase, type GoldenFile, type GoldenTensor } from './golden.js';
+export {
+  loadGolden,
+  readGolden,
+  type GoldenArray,
+  type GoldenCase,
+  type GoldenFile,
+  type GoldenTensor,
+} from './golden.js';
 export { channelsFirst, channelsLast, hostTensor, type HostTensor } from './host-tensor.js';
 export { randomNumbers, type RandomRange } from './random-numbers.js';
 export { precisionOf, tolerance, type Precision, type ToleranceKind } from './tolerance.js';
+export { goldenStateDict } from './state-dict.js';

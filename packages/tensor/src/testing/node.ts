@@ -19,8 +19,7 @@ export function environment(name: string): string | undefined {
  */
 export async function readLocalFile(path: string | URL): Promise<Uint8Array> {
   const fs = host.process?.getBuiltinModule?.('node:fs/promises') as
-    | { readFile(path: string | URL): Promise<Uint8Array> }
-    | undefined;
+    { readFile(path: string | URL): Promise<Uint8Array> } | undefined;
   if (!fs) throw new IIError('ERR_PLATFORM', `cannot open '${String(path)}': there is no file system here; use Node`);
   return fs.readFile(path);
 }

@@ -22,17 +22,23 @@ const table: Readonly<Record<ToleranceKind, Readonly<Record<Precision, number>>>
   arithmetic: { f64: f32, f32: 4 * f32, f16: 2 * f16 },
   // exp, log, erf and what is made of them: polynomials of ten or so steps after a range reduction.
   function: { f64: f32, f32: 16 * f32, f16: 2 * f16 },
-  // Sums of K products in some order: the error grows with √K at most, as signs are mixed; K up to some thousands.
+  // Sums of 1024 products in any order: rounding errors have mixed signs and add up like a random walk, √1024 steps.
   sum: { f64: f32, f32: 32 * f32, f16: 2 * f16 },
-  // Two sums, a reciprocal square root and two roundings; the division by a small deviation magnifies the first sum's.
-  norm: { f64: f32, f32: 64 * f32, f16: 4 * f16 },
-  // Weights from f32 coordinates: a position near 1000 is known to 1000 roundings less than its fraction.
-  interpolation: { f64: f32, f32: 64 * f32, f16: 2 * f16 },
+  // Two sums, a reciprocal square root and two roundings, magnified by how far the row's mean is from zero.
+  norm: { f64: f32, f32: 32 * f32, f16: 4 * f16 },
+  // Two mixes in a row; the weights are exact to f32.
+  interpolation: { f64: f32, f32: 8 * f32, f16: 2 * f16 },
 };
 
-/** The tolerance for a kind of computation at a precision. */
-export function tolerance(kind: ToleranceKind, precision: Precision): Tolerance {
-  return { relative: table[kind][precision] };
+/**
+ * The tolerance for a kind of computation at a precision.
+ *
+ * @param terms how many products a `sum` has, when that is more than 1024.
+ */
+export function tolerance(kind: ToleranceKind, precision: Precision, terms = 1024): Tolerance {
+  const relative = table[kind][precision];
+  const longer = kind === 'sum' && precision !== 'f64' ? Math.sqrt(Math.max(terms, 1024) / 1024) : 1;
+  return { relative: relative * longer };
 }
 
 /** The precision that a device computes f32 tensors in. */

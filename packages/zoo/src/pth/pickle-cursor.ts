@@ -86,8 +86,9 @@ export class PickleCursor {
   escapedLine(): string {
     const latin = Array.from(this.take(this.#lineLength()), (byte) => String.fromCharCode(byte)).join('');
     this.position++;
-    return latin.replace(/\\u([\da-f]{4})|\\U(0010[\da-f]{4}|000[\da-f]{5})/gi, (_, short?: string, long?: string) =>
-      String.fromCodePoint(Number.parseInt(short ?? long ?? '', 16)),
+    return latin.replace(
+      /\\u([\da-fA-F]{4})|\\U(0010[\da-fA-F]{4}|000[\da-fA-F]{5})/g,
+      (_, short?: string, long?: string) => String.fromCodePoint(Number.parseInt(short ?? long ?? '', 16)),
     );
   }
 

@@ -34,8 +34,8 @@ export class TorchTensor implements StoredTensor {
   readonly shape: readonly number[];
   readonly #strides: readonly number[];
   readonly #bytes: StorageBytes;
-  /** First element of the view in `#bytes`, and elements from there to the view's last, both included. */
-  readonly #first: number;
+  /** Where the view's first element begins in `#bytes`, and the bytes from there to the end of its last. */
+  readonly #begin: number;
   readonly #span: number;
 
   /**
@@ -87,15 +87,15 @@ export class TorchTensor implements StoredTensor {
     this.shape = shape;
     this.#strides = strides;
     this.#bytes = storage.bytes;
-    this.#first = storage.begin + offset;
-    this.#span = empty ? 0 : last - offset + 1;
+    this.#begin = storage.begin * (storage.dtype === 'untyped' ? 1 : width) + offset * width;
+    this.#span = empty ? 0 : (last - offset + 1) * width;
   }
 
   /** Reads the part of the storage that the view covers and arranges it in row-major order. */
   async bytes(): Promise<Uint8Array> {
     if (this.#span === 0) return new Uint8Array(0);
     const width = storedElementBytes(this.dtype);
-    const covered = await this.#bytes.read(this.#first * width, this.#span * width);
+    const covered = await this.#bytes.read(this.#begin, this.#span);
     return isContiguous(this.shape, this.#strides) ? covered : gather(covered, this.shape, this.#strides, width);
   }
 

@@ -1,6 +1,6 @@
 /** The zip archive that `torch.save` writes since PyTorch 1.6: records under one root folder, usually not compressed. */
 import { FormatError, IIError, type ByteSource } from '@ii/tensor';
-// The reading half only, with the platform's own inflate: a tenth of the whole library.
+// The reading half only, with the platform's own inflate: 21 KB instead of 56 KB (minified, gzip).
 import { ZipReader, type FileEntry, type ReadableReader } from '@zip.js/zip.js/lib/zip-core-reader.js';
 
 /** One file in the archive. */

@@ -77,7 +77,8 @@ const present = (bytes: Uint8Array): Synthetic => ({
   read: (offset, length) => bytes.subarray(offset, offset + length),
 });
 
-/** A zip archive as a source that counts what is read of it; records and offsets of 4 GB and more use zip64. */
+/** A zip archive as a source that counts what is read of it; records and offsets of 4 GB and more use zip64.
+ * As PyTorch does, it writes the zip64 end record always. */
 export function zipSource(entries: readonly ZipEntry[], name = 'made.pth'): CountingSource {
   const parts: Synthetic[] = [];
   const directory: number[] = [];
@@ -100,7 +101,7 @@ export function zipSource(entries: readonly ZipEntry[], name = 'made.pth'): Coun
     const extra = wide ? [...le(1, 2), ...le(24, 2), ...le(size, 8), ...le(content.size, 8), ...le(position, 8)] : [];
     directory.push(
       ...[...le(0x02014b50, 4), ...le(45, 2), ...common, ...le(file.length, 2), ...le(extra.length, 2), ...le(0, 10)],
-      ...[...le(0, 2), ...le(wide ? 0xffffffff : position, 4), ...file, ...extra],
+      ...[...le(wide ? 0xffffffff : position, 4), ...file, ...extra],
     );
     emit(
       present(
@@ -124,7 +125,7 @@ export function zipSource(entries: readonly ZipEntry[], name = 'made.pth'): Coun
     present(
       Uint8Array.from([
         ...directory,
-        ...(isWide ? wideEnd : []),
+        ...wideEnd,
         ...[...le(0x06054b50, 4), ...le(0, 4), ...le(count, 2), ...le(count, 2), ...le(directory.length, 4)],
         ...[...le(isWide ? 0xffffffff : start, 4), ...le(0, 2)],
       ]),

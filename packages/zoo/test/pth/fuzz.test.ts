@@ -67,8 +67,8 @@ describe('a changed file', () => {
       try {
         const { tensors, meta } = await openCheckpoint(source);
         JSON.stringify(meta);
-        for (const tensor of tensors.values()) {
-          expect((await tensor.bytes()).length).toBeLessThanOrEqual(16 * 2 ** 20);
+        for (const stored of tensors.values()) {
+          expect((await stored.bytes()).length).toBeLessThanOrEqual(16 * 2 ** 20);
         }
         loaded++;
       } catch (error) {

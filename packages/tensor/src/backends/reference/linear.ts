@@ -32,7 +32,10 @@ export function matmulReference(
   const [rowA, stepA] = transposeA ? [1, m] : [k, 1];
   const [columnB, stepB] = transposeB ? [k, 1] : [1, n];
   const batch = y.shape.slice(0, -2);
-  const strides = [broadcastStrides(a.shape.slice(0, -2), batch), broadcastStrides(b.shape.slice(0, -2), batch)] as const;
+  const strides = [
+    broadcastStrides(a.shape.slice(0, -2), batch),
+    broadcastStrides(b.shape.slice(0, -2), batch),
+  ] as const;
   let at = 0;
   forEachIndex(batch, strides, (matrixA, matrixB) => {
     for (let row = 0; row < m; row++) {

@@ -36,7 +36,11 @@ export function resizeBilinearReference(
       for (const column of columns) {
         for (let k = 0; k < c; k++) {
           const upper = mix(x.data[(top + column.low) * c + k]!, x.data[(top + column.high) * c + k]!, column.weight);
-          const lower = mix(x.data[(bottom + column.low) * c + k]!, x.data[(bottom + column.high) * c + k]!, column.weight);
+          const lower = mix(
+            x.data[(bottom + column.low) * c + k]!,
+            x.data[(bottom + column.high) * c + k]!,
+            column.weight,
+          );
           y.data[at++] = mix(upper, lower, row.weight);
         }
       }

@@ -1,13 +1,8 @@
 import type { NdArray } from 'ndarray';
-import {
-  keepRatioSize,
-  multipleOf,
-  normalize,
-  resizeLinear,
-  type PerChannel,
-  type RgbInput,
-  type Size,
-} from '@ii/tensor/image';
+import type { RgbInput, Size } from './host-image.js';
+import { normalize, type PerChannel } from './normalize.js';
+import { resizeLinear } from './resize-linear.js';
+import { keepRatioSize, multipleOf } from './sizes.js';
 
 /** Channel means of ImageNet on the scale 0 to 255, RGB: what every official model was trained with. */
 export const IMAGENET_MEAN: PerChannel = [123.675, 116.28, 103.53];
