@@ -18,6 +18,10 @@ await forEveryDevice((device) => {
       [2100, 3200, 5421, 6532, 8754, 9865, 87, 98],
     );
     await expectTensor(conv2d(grid(), weight, { stride: [2, 1] }), [1, 1, 2, 1], [5421, 6532]);
+    const one = device.tensor([1], [1, 1, 1, 1]);
+    await expectTensor(conv2d(grid(), one, { stride: [2, 1] }), [1, 2, 3, 1], [1, 2, 3, 7, 8, 9]);
+    await expectTensor(conv2d(grid(), one, { stride: [1, 2] }), [1, 3, 2, 1], [1, 3, 4, 6, 7, 9]);
+    await expectTensor(conv2d(grid(), one, { stride: 2, padding: [0, 1] }), [1, 2, 3, 1], [0, 2, 0, 0, 8, 0]);
     await expectTensor(conv2d(grid(), weight, { dilation: [1, 2] }), [1, 2, 1, 1], [6431, 9764]);
     await expectTensor(conv2d(grid(), weight, { padding: 1, stride: 3, dilation: 2 }), [1, 1, 1, 1], [5000]);
   });

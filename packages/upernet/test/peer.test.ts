@@ -31,5 +31,31 @@ test('T at 512×512: logits within 1e-4 of their deviation, the same argmax', { 
   );
   expect(worst / expected.logit_std).toBeLessThan(1e-4);
   const map = Uint8Array.from(await labels.read());
-  expect(createHash('sha256').update(map).digest('hex')).toBe(expected.argmax_sha256);
+  expect(matchesWithNearTies(map, data)).toBe(true);
 });
+
+const digest = (map: Uint8Array): string => createHash('sha256').update(map).digest('hex');
+
+/**
+ * Whether the map is the expected one. In float64 the smallest margin between the two best logits is 5.5e-7, less than
+ * f32 arithmetic can tell (PyTorch's own f32 logits are off by 1.9e-6): pixels closer than 4e-6 may go either way, and
+ * the hash must match for one choice of them.
+ */
+function matchesWithNearTies(map: Uint8Array, logits: Float32Array): boolean {
+  const ties: { pixel: number; other: number }[] = [];
+  for (let pixel = 0; pixel < map.length; pixel++) {
+    const values = logits.subarray(pixel * 150, pixel * 150 + 150);
+    const best = values[map[pixel]!]!;
+    const other = values.findIndex((value, c) => c !== map[pixel] && best - value < 4e-6);
+    if (other >= 0) ties.push({ pixel, other });
+  }
+  expect(ties.length).toBeLessThan(12);
+  for (let choice = 0; choice < 2 ** ties.length; choice++) {
+    const candidate = map.slice();
+    ties.forEach(({ pixel, other }, i) => {
+      if ((choice >> i) & 1) candidate[pixel] = other;
+    });
+    if (digest(candidate) === expected.argmax_sha256) return true;
+  }
+  return false;
+}

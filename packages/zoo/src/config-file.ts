@@ -125,7 +125,9 @@ export async function readConfigFile(path: string): Promise<ModelFile> {
 
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const keys = (issue.path ?? []).map(({ key }) => key);
-  const path = keys.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i > 0 ? '.' : ''}${String(key)}`)).join('');
+  const path = keys
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i > 0 ? '.' : ''}${String(key)}`))
+    .join('');
   if (issue.type === 'strict_object' && issue.expected === 'never') return unknownKey(path, keys.map(String));
   if (issue.type === 'strict_object' && issue.received === 'undefined') return `${path} is missing`;
   const expected = issue.expected ?? 'a value in range';

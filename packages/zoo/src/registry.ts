@@ -40,7 +40,10 @@ export function findModel(name: string): ZooModel | undefined {
 export function getModel(name: string): ZooModel {
   const model = findModel(name);
   if (model) return model;
-  const meant = nearest(normalised(name), zooModels.flatMap((known) => [known.name, ...known.aliases].map(normalised)));
+  const meant = nearest(
+    normalised(name),
+    zooModels.flatMap((known) => [known.name, ...known.aliases].map(normalised)),
+  );
   throw new UnknownModelError(name, [...new Set(meant.map((known) => findModel(known)!.name))]);
 }
 

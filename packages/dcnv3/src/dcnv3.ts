@@ -1,0 +1,112 @@
+import {
+  DTypeError,
+  ShapeError,
+  defineKernel,
+  pair,
+  showShape,
+  type Pair,
+  type Shape,
+  type Slot,
+  type Tensor,
+} from '@ii/tensor';
+import { checkGeometry, outputSize, pointCount, type Geometry } from './geometry.js';
+import { dcnv3Reference } from './reference.js';
+import { dcnv3Wasm } from './wasm/kernel.js';
+
+export interface DCNv3CoreOptions {
+  /** Default: 3. Pairs are `[vertical, horizontal]`. */
+  readonly kernelSize?: Pair;
+  /** Default: 1. */
+  readonly stride?: Pair;
+  /** Zeros around the map. Default: 1. */
+  readonly padding?: Pair;
+  /** Default: 1. */
+  readonly dilation?: Pair;
+  /** Groups of channels that share their sampling points; divides C. */
+  readonly groups: number;
+  /** Multiplies the offsets and the kernel's grid alike. Default: 1. */
+  readonly offsetScale?: number;
+  /** Whether `mask` holds logits, of which each group's softmax over its points is taken first. Default: false. */
+  readonly softmax?: boolean;
+  /** Share of the input pixel in each group's result, `[N, H, W, G]` between 0 and 1. Default: none. */
+  readonly centerScale?: Tensor | undefined;
+}
+
+/** Slots of the kernel, f32: x and y `[N, H, W, C]`, offset, mask and centerScale as in {@link dcnv3}. */
+export interface DCNv3Inputs {
+  readonly x: Slot;
+  readonly offset: Slot;
+  readonly mask: Slot;
+  readonly centerScale?: Slot;
+}
+
+export interface DCNv3Params extends Geometry {
+  readonly groups: number;
+  readonly offsetScale: number;
+  readonly softmax: boolean;
+}
+
+const dcnv3Kernel = defineKernel<DCNv3Inputs, { y: Slot }, DCNv3Params>('dcnv3', {
+  reference: dcnv3Reference,
+  wasm: dcnv3Wasm,
+});
+
+/**
+ * Deformable convolution v3, the core operator of InternImage (Wang et al., CVPR 2023, equation 2; ops_dcnv3): each
+ * output pixel is, per group of C / G channels, the sum over the kernel's points of `mask · x(location)`, sampled
+ * bilinearly with zeros outside. It has no weights of its own: offsets and mask are inputs.
+ *
+ * Points run down the kernel's columns (point `i · K + j` is column `i`, row `j`), and each is displaced by a pair
+ * (x, y) in pixels; see `geometry.ts` for the location.
+ *
+ * With `centerScale` s, the result is `y · (1 − s) + x · s` at the same pixel, which needs an output as large as the input.
+ *
+ * @param x `[N, H, W, C]`, f32.
+ * @param offset `[N, Ho, Wo, G · K · K · 2]`, f32, group by group, point by point, x before y.
+ * @param mask `[N, Ho, Wo, G · K · K]`, f32, group by group.
+ * @returns `[N, Ho, Wo, C]`.
+ * @throws ShapeError when a shape or an option does not fit the others; DTypeError when a tensor is not f32.
+ */
+export function dcnv3(x: Tensor, offset: Tensor, mask: Tensor, options: DCNv3CoreOptions): Tensor {
+  const { groups, offsetScale = 1, softmax = false, centerScale } = options;
+  const geometry: Geometry = {
+    kernelSize: pair(options.kernelSize ?? 3),
+    stride: pair(options.stride ?? 1),
+    padding: pair(options.padding ?? 1),
+    dilation: pair(options.dilation ?? 1),
+  };
+  if (x.shape.length !== 4) throw new ShapeError(`dcnv3: x must be [N, H, W, C], got shape ${showShape(x.shape)}`);
+  const [n, height, width, channels] = x.shape as readonly [number, number, number, number];
+  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
+    throw new ShapeError(`dcnv3: ${channels} channels do not split into ${groups} groups`);
+  }
+  if (!Number.isFinite(offsetScale))
+    throw new ShapeError(`dcnv3: offsetScale must be a finite number, got ${offsetScale}`);
+  checkGeometry(geometry, x.shape);
+  const [outHeight, outWidth] = outputSize(geometry, height, width);
+  const points = groups * pointCount(geometry);
+  check('x', x, x.shape);
+  check('offset', offset, [n, outHeight, outWidth, points * 2]);
+  check('mask', mask, [n, outHeight, outWidth, points]);
+  if (centerScale) {
+    if (outHeight !== height || outWidth !== width) {
+      throw new ShapeError(
+        `dcnv3: centerScale needs an output as large as the input, got ${outHeight}×${outWidth} from ${height}×${width}`,
+      );
+    }
+    check('centerScale', centerScale, [n, height, width, groups]);
+  }
+  const y = x.device.empty([n, outHeight, outWidth, channels]);
+  const inputs = { x, offset, mask, ...(centerScale && { centerScale }) };
+  const params = { ...geometry, groups, offsetScale, softmax };
+  if (y.size > 0) x.device.enqueue(dcnv3Kernel, { inputs, outputs: { y }, params });
+  return y;
+}
+
+function check(what: string, tensor: Tensor, shape: Shape): void {
+  if (tensor.dtype !== 'f32')
+    throw new DTypeError(`dcnv3 ${what}: expected f32, got ${tensor.dtype}; use cast() first`);
+  if (showShape(tensor.shape) !== showShape(shape)) {
+    throw new ShapeError(`dcnv3 ${what}: expected shape ${showShape(shape)}, got ${showShape(tensor.shape)}`);
+  }
+}
