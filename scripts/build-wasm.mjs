@@ -40,7 +40,7 @@ async function compile(build) {
  */
 function sectionIds(wasm) {
   const ids = [];
-  for (let at = 8; at < wasm.length; ) {
+  for (let at = 8; at < wasm.length;) {
     ids.push(wasm[at++] ?? 0);
     let size = 0;
     for (let shift = 0; ; shift += 7) {

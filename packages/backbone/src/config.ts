@@ -62,18 +62,29 @@ export function resolveInternImageConfig(config: InternImageConfig): ResolvedInt
     throw new IIError('ERR_CONFIG', `backbone.depths: expected positive integers, got [${depths.join(', ')}]`);
   }
   if (groups.length !== depths.length) {
-    throw new IIError('ERR_CONFIG', `backbone.groups: expected ${depths.length} entries (one per stage), got ${groups.length}`);
+    throw new IIError(
+      'ERR_CONFIG',
+      `backbone.groups: expected ${depths.length} entries (one per stage), got ${groups.length}`,
+    );
   }
   groups.forEach((count, i) => {
     if (!isCount(count) || (channels * 2 ** i) % count !== 0) {
-      throw new ShapeError(`backbone.groups: stage ${i} has ${channels * 2 ** i} channels, which ${count} groups do not divide`);
+      throw new ShapeError(
+        `backbone.groups: stage ${i} has ${channels * 2 ** i} channels, which ${count} groups do not divide`,
+      );
     }
   });
   if (!outIndices.every((i) => Number.isInteger(i) && i >= 0 && i < depths.length)) {
-    throw new IIError('ERR_CONFIG', `backbone.outIndices: expected stages 0 to ${depths.length - 1}, got [${outIndices.join(', ')}]`);
+    throw new IIError(
+      'ERR_CONFIG',
+      `backbone.outIndices: expected stages 0 to ${depths.length - 1}, got [${outIndices.join(', ')}]`,
+    );
   }
   if (dwKernelSize !== null && (!isCount(dwKernelSize) || dwKernelSize % 2 === 0)) {
-    throw new IIError('ERR_CONFIG', `backbone.dwKernelSize: expected an odd positive integer or null, got ${dwKernelSize}`);
+    throw new IIError(
+      'ERR_CONFIG',
+      `backbone.dwKernelSize: expected an odd positive integer or null, got ${dwKernelSize}`,
+    );
   }
   return resolved;
 }

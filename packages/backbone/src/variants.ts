@@ -8,7 +8,14 @@ export type Variant = 'T' | 'S' | 'B' | 'L' | 'XL' | 'H';
 export const variants: Readonly<Record<Variant, InternImageConfig>> = {
   T: { channels: 64, depths: [4, 4, 18, 4], groups: [4, 8, 16, 32], dropPathRate: 0.2, layerScale: 1 },
   S: { channels: 80, depths: [4, 4, 21, 4], groups: [5, 10, 20, 40], dropPathRate: 0.3, layerScale: 1, postNorm: true },
-  B: { channels: 112, depths: [4, 4, 21, 4], groups: [7, 14, 28, 56], dropPathRate: 0.4, layerScale: 1, postNorm: true },
+  B: {
+    channels: 112,
+    depths: [4, 4, 21, 4],
+    groups: [7, 14, 28, 56],
+    dropPathRate: 0.4,
+    layerScale: 1,
+    postNorm: true,
+  },
   L: {
     channels: 160,
     depths: [5, 5, 22, 5],

@@ -2,8 +2,8 @@ import { epilogue, isTrivial, startingBias, storeLanes } from './gemm-epilogue';
 import { address, madd, word } from './simd';
 
 /*
- * Depthwise convolution: one filter per channel, 4 channels to a vector, strips of 4 pixels in registers where the whole
- * window lies inside the image, and single pixels with a clipped window at its borders.
+ * Depthwise convolution: one filter per channel, 4 channels to a vector, strips of 4 pixels in registers where the
+ * whole window lies inside the image, and single pixels with a clipped window at its borders.
  */
 
 /** Filters `[channel][tap]` become `[tap][channel]`. args: from, to, channels, taps. */
@@ -28,14 +28,19 @@ function nextVector(channel: i32, channels: i32): i32 {
   return channel + 4 >= channels ? channels : min(channel + 4, channels - 4);
 }
 
-/** What all pixels of a row have in common; pitches are in bytes. */
+/** The bias of four channels, or zeros; `start` is its address or 0. */
 // @ts-ignore: decorator
 @inline
 function startOf(start: usize, lane: usize): v128 {
   return start ? v128.load(start + lane) : f32x4.splat(0);
 }
 
-/** One pixel, `kernelY` × `kernelX` taps of it. */
+/*
+ * The functions below take the addresses of the first tap's input, of its filter and of the first pixel's output;
+ * pitches are in bytes. Only `pixel` does for fewer than 4 channels and for an empty window.
+ */
+
+/** One pixel over a window of `kernelY` × `kernelX` taps. */
 function pixel(
   x: usize, w: usize, y: usize, start: usize, channels: i32, kernelY: i32, kernelX: i32,
   linePitch: usize, tapPitch: usize, filterPitch: usize,
@@ -62,7 +67,7 @@ function pixel(
   }
 }
 
-/** Four pixels with any kernel, stride and dilation. */
+/** Four pixels with any kernel, stride and dilation along x. */
 function strip(
   x: usize, w: usize, y: usize, start: usize, channels: i32, kernelY: i32, kernelX: i32,
   linePitch: usize, tapPitch: usize, pixelPitch: usize,
@@ -101,10 +106,8 @@ function strip(
   } while (channel < channels);
 }
 
-/** Four pixels with a kernel 3 wide, stride and dilation 1 along x: each value is loaded once for the taps that share it. */
-function strip3(
-  x: usize, w: usize, y: usize, start: usize, channels: i32, kernelY: i32, linePitch: usize,
-): void {
+/** Four pixels with a kernel 3 wide, stride and dilation 1 along x: taps that share a value load it once. */
+function strip3(x: usize, w: usize, y: usize, start: usize, channels: i32, kernelY: i32, linePitch: usize): void {
   const pitch = (<usize>channels) << 2;
   let channel = 0;
   do {
@@ -153,9 +156,7 @@ function strip3(
 }
 
 /** Like {@link strip3} with a kernel 5 wide. */
-function strip5(
-  x: usize, w: usize, y: usize, start: usize, channels: i32, kernelY: i32, linePitch: usize,
-): void {
+function strip5(x: usize, w: usize, y: usize, start: usize, channels: i32, kernelY: i32, linePitch: usize): void {
   const pitch = (<usize>channels) << 2;
   let channel = 0;
   do {

@@ -56,7 +56,9 @@ function activate(value: v128, kind: i32): v128 {
 
 // @ts-ignore: decorator
 @inline
-function finish(product: v128, residual: usize, scale: v128, bias: v128, layerScale: v128, floor: v128, kind: i32): v128 {
+function finish(
+  product: v128, residual: usize, scale: v128, bias: v128, layerScale: v128, floor: v128, kind: i32,
+): v128 {
   let value = madd(product, scale, bias);
   value = kind < 2 ? f32x4.pmax(value, floor) : activate(value, kind);
   return residual ? madd(value, layerScale, v128.load(residual)) : f32x4.mul(value, layerScale);
@@ -75,6 +77,7 @@ function columnsOfKind(
   const residualBase = address(args, at + 3);
   const floor = f32x4.splat(word(args, at + 4) == 1 ? 0 : -Infinity);
   const residualPitch: usize = residualBase ? toPitch : 0;
+  const next: usize = residualBase ? 16 : 0;
   let residualColumn: usize = residualBase ? residualBase + offset : 0;
   let lane = (<usize>channel) << 2;
   do {
@@ -90,7 +93,6 @@ function columnsOfKind(
       const scale1 = vector(scaleBase, lane + 16, 1);
       const bias1 = vector(biasBase, lane + 16, 0);
       const layerScale1 = vector(layerScaleBase, lane + 16, 1);
-      const next: usize = residualBase ? 16 : 0;
       do {
         const first = finish(v128.load(read), residual, scale, bias, layerScale, floor, kind);
         const second = finish(v128.load(read, 16), residual + next, scale1, bias1, layerScale1, floor, kind);
@@ -106,7 +108,6 @@ function columnsOfKind(
       residualColumn += next << 1;
       columns -= 8;
     } else {
-      const next: usize = residualBase ? 16 : 0;
       do {
         storeLanes(write, finish(v128.load(read), residual, scale, bias, layerScale, floor, kind), columns);
         read += fromPitch;

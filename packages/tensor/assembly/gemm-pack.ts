@@ -50,7 +50,10 @@ export function packRows(args: usize, chunk: i32, thread: i32): void {
     let from = address(args, 0) + (<usize>(matrix * n + first)) * pitch;
     if (columns < 8) memory.fill(to, 0, pitch << 3);
     let column = 0;
-    for (; column + 4 <= columns; column += 4) packFour(from, pitch, to + ((<usize>column) << 2), channels, taps, tapPitch), (from += pitch << 2);
+    for (; column + 4 <= columns; column += 4) {
+      packFour(from, pitch, to + ((<usize>column) << 2), channels, taps, tapPitch);
+      from += pitch << 2;
+    }
     for (; column < columns; column++) {
       packOne(from, to + ((<usize>column) << 2), channels, taps, tapPitch);
       from += pitch;
@@ -59,39 +62,40 @@ export function packRows(args: usize, chunk: i32, thread: i32): void {
   if (end == matrices * panels) memory.fill(address(args, 1) + (<usize>end) * (pitch << 3), 0, <usize>word(args, 7));
 }
 
+/** Four columns; the source runs over the taps of a channel first, the target over the channels of a tap. */
 function packFour(from: usize, pitch: usize, to: usize, channels: i32, taps: i32, tapPitch: usize): void {
+  const from1 = from + pitch;
+  const from2 = from1 + pitch;
+  const from3 = from2 + pitch;
+  // Leads from behind a channel's last tap to the first tap of the next channel.
+  const back: usize = 32 - (<usize>taps) * tapPitch;
   let left = channels * taps;
   let tap = 0;
-  // Where the next tap of this channel goes, and what leads from a channel's last tap to the next channel's first one.
-  const back: usize = 32 - (<usize>taps) * tapPitch;
-  const f1 = from + pitch;
-  const f2 = f1 + pitch;
-  const f3 = f2 + pitch;
   let at: usize = 0;
   for (; left >= 4; left -= 4) {
-    const t0 = to;
-    to += tapPitch;
-    if (++tap == taps) (tap = 0), (to += back);
-    const t1 = to;
-    to += tapPitch;
-    if (++tap == taps) (tap = 0), (to += back);
-    const t2 = to;
-    to += tapPitch;
-    if (++tap == taps) (tap = 0), (to += back);
-    const t3 = to;
-    to += tapPitch;
-    if (++tap == taps) (tap = 0), (to += back);
-    transpose4x4Store(from + at, f1 + at, f2 + at, f3 + at, t0, t1, t2, t3);
+    const to0 = to;
+    const to1 = to0 + tapPitch + (++tap == taps ? back : 0);
+    if (tap == taps) tap = 0;
+    const to2 = to1 + tapPitch + (++tap == taps ? back : 0);
+    if (tap == taps) tap = 0;
+    const to3 = to2 + tapPitch + (++tap == taps ? back : 0);
+    if (tap == taps) tap = 0;
+    to = to3 + tapPitch + (++tap == taps ? back : 0);
+    if (tap == taps) tap = 0;
+    transpose4x4Store(from + at, from1 + at, from2 + at, from3 + at, to0, to1, to2, to3);
     at += 16;
   }
   for (; left > 0; left--) {
     store<f32>(to, load<f32>(from + at));
-    store<f32>(to, load<f32>(f1 + at), 4);
-    store<f32>(to, load<f32>(f2 + at), 8);
-    store<f32>(to, load<f32>(f3 + at), 12);
+    store<f32>(to, load<f32>(from1 + at), 4);
+    store<f32>(to, load<f32>(from2 + at), 8);
+    store<f32>(to, load<f32>(from3 + at), 12);
     at += 4;
     to += tapPitch;
-    if (++tap == taps) (tap = 0), (to += back);
+    if (++tap == taps) {
+      tap = 0;
+      to += back;
+    }
   }
 }
 

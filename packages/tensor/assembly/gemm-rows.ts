@@ -1,5 +1,5 @@
-import { segmentBytes, tileRows } from './gemm-tile';
 import { transpose4x4Store } from './gemm-pack';
+import { segmentBytes, tileRows } from './gemm-tile';
 
 /*
  * Where the rows of a product's left operand lie: for each tile of a block, the number of its segments and the segments
@@ -18,14 +18,16 @@ export function plainSegments(table: usize, stride: usize, a: usize, pitch: usiz
   }
 }
 
-/** Copies `rows` columns of a matrix whose rows lie `pitch` bytes apart into rows of `k` floats, `toPitch` bytes apart. */
+/** Copies `rows` columns of a matrix with rows `pitch` bytes apart into rows of `k` floats, `toPitch` bytes apart. */
 export function transposeBlock(to: usize, toPitch: usize, from: usize, pitch: usize, rows: i32, k: i32): void {
   for (let row = 0; row < rows; row += 4) {
     let at = from + ((<usize>row) << 2);
     let out = to + (<usize>row) * toPitch;
     let left = k;
     for (; left >= 4; left -= 4) {
-      transpose4x4Store(at, at + pitch, at + 2 * pitch, at + 3 * pitch, out, out + toPitch, out + 2 * toPitch, out + 3 * toPitch);
+      const at2 = at + 2 * pitch;
+      const out2 = out + 2 * toPitch;
+      transpose4x4Store(at, at + pitch, at2, at2 + pitch, out, out + toPitch, out2, out2 + toPitch);
       at += pitch << 2;
       out += 16;
     }
@@ -43,8 +45,8 @@ export function transposeBlock(to: usize, toPitch: usize, from: usize, pitch: us
 export const pixelBytes: usize = 12;
 
 /**
- * For output pixels `first`, `first + 1`, … of a convolution: the place of the first tap (address, y, x), which may lie
- * outside of the image. `a` is the address of the first image's first channel of interest.
+ * For output pixels `first`, `first + 1`, … of a convolution: the place of the first tap (address, y, x), which may
+ * lie outside of the image. `a` is the address of the first image's first channel of interest.
  */
 export function locatePixels(
   to: usize,

@@ -4,9 +4,9 @@ import { segmentBytes, tile, tileRows } from './gemm-tile';
 import { address, word } from './simd';
 
 /*
- * The matrix product `c[M, N] = epilogue(a[M, K] · b[K, N])`, for many matrices at once (the groups of a convolution, the
- * batch of a matmul). A chunk is a block of rows × a range of panels of one matrix over the whole of K, so that no sum
- * depends on how many threads there are.
+ * The matrix product `c[M, N] = epilogue(a[M, K] · b[K, N])`, for many matrices at once (the groups of a convolution,
+ * the batch of a matmul). A chunk is a block of rows × a range of panels of one matrix over the whole of K, so that no
+ * sum depends on how many threads there are.
  *
  * Argument words:
  *      0 a   1 packed b   2 c   3 M   4 N   5 K
@@ -15,8 +15,8 @@ import { address, word } from './simd';
  *     13 scratch   14 its bytes per thread   15 bytes of packed b before its zeros   16 segments per tile, at most
  *  17–21 epilogue
  *     22 floats between matrices of c   23 channels between matrices   24 bytes of one packed matrix
- *     25 axes that the matrices lie along, then for each, innermost first: its size, floats of a and packed matrices of b
- *        from one matrix to the next
+ *     25 axes that the matrices lie along, then for each, innermost first: its size, floats of a and packed matrices
+ *        of b from one matrix to the next
  *  then, for a convolution: H, W, C, Ho, Wo, kernel width, stride y x, padding y x, dilation y x, whether taps join,
  *        channels per tap
  */
@@ -112,8 +112,8 @@ function product(args: usize, chunk: i32, thread: i32, source: i32): void {
     const kLength = min(kBlock, k - k0);
     if (source == taps) {
       tapSegments(
-        table, stride, own, rows, k0, k0 + kLength, word(geometry, 0), word(geometry, 1), word(geometry, 2), word(geometry, 5),
-        word(geometry, 10), word(geometry, 11), word(geometry, 13), word(geometry, 12), zeros,
+        table, stride, own, rows, k0, k0 + kLength, word(geometry, 0), word(geometry, 1), word(geometry, 2),
+        word(geometry, 5), word(geometry, 10), word(geometry, 11), word(geometry, 13), word(geometry, 12), zeros,
       );
     } else if (source == transposed) {
       const ownPitch = (<usize>kBlock) << 2;

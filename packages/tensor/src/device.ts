@@ -1,11 +1,12 @@
 import type { Backend, BackendMemory, Operand } from './backends/backend.js';
 import { bytesPerElement, hostArray, type DType, type HostArray } from './dtype.js';
-import { DisposedError, DTypeError, ShapeError } from './errors.js';
+import { DeviceMismatchError, DisposedError, IIError, ShapeError } from './errors.js';
 import { floatToHalf } from './half.js';
 import type { Bound, Kernel, KernelParams, Signature } from './kernel.js';
 import { adopt, forget } from './scope.js';
 import { checkShape, showShape, sizeOf, type Shape } from './shape.js';
 import { Storage, Tensor } from './tensor.js';
+import { traceEntry, type TraceEntry, type UntimedEntry } from './trace.js';
 
 /** What {@link Device.memory} reports; bytes unless said otherwise. */
 export interface DeviceMemory extends BackendMemory {
@@ -30,6 +31,7 @@ export interface TensorOptions {
 export class Device {
   readonly #backend: Backend;
   readonly #live = new Set<Tensor>();
+  #trace: UntimedEntry[] | null = null;
   #destroyed = false;
 
   /** @param selection why this device was chosen, in words for a person. */
@@ -86,7 +88,41 @@ export class Device {
     call: { readonly inputs: Bound<I, Tensor>; readonly outputs: Bound<O, Tensor>; readonly params: P },
   ): void {
     const backend = this.#alive();
-    backend.enqueue(kernel, this.#operands(kernel.name, call.inputs), this.#operands(kernel.name, call.outputs), call.params);
+    try {
+      const inputs = this.#operands(kernel.name, call.inputs);
+      const outputs = this.#operands(kernel.name, call.outputs);
+      this.#trace?.push(traceEntry(kernel, call));
+      backend.enqueue(kernel, inputs, outputs, call.params);
+    } catch (error) {
+      // Nobody else holds the outputs of a kernel that never ran.
+      for (const output of Object.values<Tensor>(call.outputs)) output.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Times every kernel that `body` enqueues. A device that has workers runs as ever; the times are those of its queue.
+   *
+   * @throws IIError when a trace of this device is already running.
+   */
+  async trace(body: () => unknown): Promise<TraceEntry[]> {
+    const backend = this.#alive();
+    if (this.#trace)
+      throw new IIError('ERR_TRACE', 'trace: this device is being traced already; await that trace first');
+    const entries: UntimedEntry[] = [];
+    this.#trace = entries;
+    backend.trace((call, time) => entries[call]?.steps.push(time));
+    try {
+      await body();
+      await backend.finish();
+    } finally {
+      backend.trace(null);
+      this.#trace = null;
+    }
+    return entries.map((entry) => ({
+      ...entry,
+      milliseconds: entry.steps.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
+    }));
   }
 
   /** Resolves when everything enqueued so far is done; rejects with the first error since the last call. */
@@ -133,7 +169,8 @@ export class Device {
   }
 
   #alive(): Backend {
-    if (this.#destroyed) throw new DisposedError(`the ${this.name} device was disposed of; make a new one with createDevice`);
+    if (this.#destroyed)
+      throw new DisposedError(`the ${this.name} device was disposed of; make a new one with createDevice`);
     return this.#backend;
   }
 
@@ -143,7 +180,7 @@ export class Device {
       const tensor = tensors[key];
       if (!tensor) continue;
       if (tensor.device !== this) {
-        throw new DTypeError(
+        throw new DeviceMismatchError(
           `kernel '${kernel}': tensor '${key}' is on another device (${tensor.device.name}); all tensors must be on this ${this.name} device`,
         );
       }

@@ -27,6 +27,13 @@ export class DTypeError extends IIError {
   }
 }
 
+/** Tensors of different devices were put into one operation. */
+export class DeviceMismatchError extends IIError {
+  constructor(message: string) {
+    super('ERR_DEVICE_MISMATCH', message);
+  }
+}
+
 /** A tensor or device was used after it was disposed of. */
 export class DisposedError extends IIError {
   constructor(message: string) {

@@ -31,5 +31,5 @@ export function floatToHalf(value: number): number {
   const kept = significand >>> shift;
   const rest = significand & ((1 << shift) - 1);
   const middle = 1 << (shift - 1);
-  return sign | (kept + (rest > middle || (rest === middle && (kept & 1)) ? 1 : 0));
+  return sign | (kept + (rest > middle || (rest === middle && kept & 1) ? 1 : 0));
 }

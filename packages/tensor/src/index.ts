@@ -1,5 +1,7 @@
 export { createDevice, deviceNames, type DeviceName, type DeviceOptions } from './create-device.js';
 export { Device, type DeviceMemory, type TensorOptions } from './device.js';
+export { summarizeTrace, type TraceEntry, type TraceSummary } from './trace.js';
+export type { StepTime } from './backends/backend.js';
 export { Tensor } from './tensor.js';
 export { keep, scope } from './scope.js';
 export { Random } from './random.js';
@@ -7,7 +9,15 @@ export type { DType, HostArray, HostArrays } from './dtype.js';
 export * from './errors.js';
 export { floatToHalf, halfToFloat } from './half.js';
 export { pair, showShape, sizeOf, type Pair, type Shape } from './shape.js';
-export { defineKernel, type Bound, type Kernel, type KernelParams, type Signature, type Slot, type TensorSpec } from './kernel.js';
+export {
+  defineKernel,
+  type Bound,
+  type Kernel,
+  type KernelParams,
+  type Signature,
+  type Slot,
+  type TensorSpec,
+} from './kernel.js';
 export type { ReferenceArray } from './backends/reference/backend.js';
 export {
   f32,

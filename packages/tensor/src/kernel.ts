@@ -29,6 +29,8 @@ export type KernelParams = object;
 export interface KernelImplementations<I extends Signature<I>, O extends Signature<O>, P extends KernelParams> {
   /** Plain loops over f64 arrays: the oracle of the tests. */
   readonly reference?: (inputs: Bound<I, ReferenceArray>, outputs: Bound<O, ReferenceArray>, params: P) => void;
+  /** Floating-point operations of the plain algorithm (a multiply-add is 2), for traces. Default: not counted. */
+  readonly flops?: (inputs: Bound<I, TensorSpec>, outputs: Bound<O, TensorSpec>, params: P) => number;
   /** Steps for the CPU device: exported functions of a WebAssembly library over shared memory. */
   readonly wasm?: WasmKernel<I, O, P>;
 }

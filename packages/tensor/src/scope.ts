@@ -1,4 +1,4 @@
-import { Tensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 
 const stack: Set<Tensor>[] = [];
 
@@ -29,11 +29,13 @@ export function keep(tensor: Tensor): Tensor {
 export function scope<T>(body: () => T): T {
   const owned = new Set<Tensor>();
   stack.push(owned);
-  let kept: Set<Tensor> | undefined;
+  let kept: Set<unknown> | undefined;
   try {
     const result = body();
     if (result instanceof Promise) {
-      throw new TypeError('scope: the body returned a promise; enqueue the work in the scope and await the result after it');
+      throw new TypeError(
+        'scope: the body returned a promise; enqueue the work in the scope and await the result after it',
+      );
     }
     kept = new Set();
     collect(result, kept);
@@ -47,11 +49,11 @@ export function scope<T>(body: () => T): T {
   }
 }
 
-function collect(value: unknown, into: Set<Tensor>): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (value instanceof Tensor) into.add(value);
-  else if (Array.isArray(value)) for (const item of value) collect(item, into);
-  else if (Object.getPrototypeOf(value) === Object.prototype) {
+/** Adds `value` and all that it holds; what has been seen before is not entered again. */
+function collect(value: unknown, into: Set<unknown>): void {
+  if (typeof value !== 'object' || value === null || into.has(value)) return;
+  into.add(value);
+  if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) {
     for (const item of Object.values(value)) collect(item, into);
   }
 }

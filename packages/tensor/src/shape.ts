@@ -68,7 +68,9 @@ export function broadcastShapes(a: Shape, b: Shape, what: string): number[] {
     const da = a[a.length - rank + i] ?? 1;
     const db = b[b.length - rank + i] ?? 1;
     if (da !== db && da !== 1 && db !== 1) {
-      throw new ShapeError(`${what}: shapes ${showShape(a)} and ${showShape(b)} do not broadcast (${da} against ${db})`);
+      throw new ShapeError(
+        `${what}: shapes ${showShape(a)} and ${showShape(b)} do not broadcast (${da} against ${db})`,
+      );
     }
     return da === 1 ? db : da;
   });

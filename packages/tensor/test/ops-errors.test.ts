@@ -59,6 +59,30 @@ const cases: readonly Case[] = [
     /3×3 kernel .* input of 2×9 with padding 0×0/,
   ],
   [
+    'a stride of [0, 1]',
+    () => ops.conv2d(zeros(1, 4, 4, 2), zeros(2, 2, 1, 1), { stride: [0, 1] }),
+    ShapeError,
+    /conv2d: stride must be an integer of at least 1, got 0×1/,
+  ],
+  [
+    'a padding of 0.5',
+    () => ops.conv2d(zeros(1, 4, 4, 2), zeros(2, 2, 1, 1), { padding: 0.5 }),
+    ShapeError,
+    /conv2d: padding must be an integer of at least 0, got 0\.5×0\.5/,
+  ],
+  [
+    'a dilation of 0',
+    () => ops.conv2d(zeros(1, 4, 4, 2), zeros(2, 2, 1, 1), { dilation: 0 }),
+    ShapeError,
+    /conv2d: dilation must be an integer of at least 1, got 0×0/,
+  ],
+  [
+    'a groups of 1.5',
+    () => ops.conv2d(zeros(1, 4, 4, 2), zeros(2, 2, 1, 1), { groups: 1.5 }),
+    ShapeError,
+    /conv2d: groups must be an integer of at least 1, got 1\.5/,
+  ],
+  [
     'a bias of another size',
     () => ops.conv2d(zeros(1, 4, 4, 3), zeros(8, 3, 1, 1), { bias: zeros(3) }),
     ShapeError,

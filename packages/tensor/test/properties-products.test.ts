@@ -1,5 +1,6 @@
 /** Convolutions and matrix products of random shapes against the reference device. */
 import fc from 'fast-check';
+import type { Tensor } from '../src/tensor.js';
 import { test } from 'vitest';
 import { conv2d, linear, matmul } from '../src/ops/index.js';
 import type { Activation } from '../src/ops/index.js';
@@ -125,7 +126,10 @@ await forEveryFastDevice((device) => {
         ({ x, weight, ...rest }) => linear(x, weight, { activation: f, ...rest }),
         {
           kind: 'sum',
-          magnitude: ({ x, weight, ...rest }) => linear(x, weight, { bias: rest['bias'], residual: rest['residual'] }),
+          magnitude: ({ x, weight, ...rest }) => {
+            const { bias, residual }: Partial<Record<string, Tensor>> = rest;
+            return linear(x, weight, { bias, residual });
+          },
         },
       );
     });

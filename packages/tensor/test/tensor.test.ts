@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Device } from '../src/device.js';
 import { createDevice } from '../src/create-device.js';
-import { DisposedError, DTypeError, ShapeError } from '../src/errors.js';
+import { DisposedError, DeviceMismatchError, ShapeError } from '../src/errors.js';
 import { add, linear, mul, relu, reshape, softmax, sum } from '../src/ops/index.js';
 import { scope } from '../src/scope.js';
 import type { Tensor } from '../src/tensor.js';
@@ -256,6 +256,8 @@ test('tensors of two devices do not mix', async () => {
   using two = await createDevice('reference');
   const a = one.tensor([1]);
   const b = two.tensor([1]);
-  expect(() => add(a, b)).toThrow(DTypeError);
+  expect(() => add(a, b)).toThrow(DeviceMismatchError);
+  const live = a.device.memory().tensors;
   expect(() => add(a, b)).toThrow(/kernel 'binary': tensor 'b' is on another device/);
+  expect(a.device.memory().tensors).toBe(live);
 });

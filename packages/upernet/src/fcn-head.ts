@@ -18,7 +18,10 @@ export class FCNHead extends Module {
     const { inIndex, channels, numConvs } = config;
     this.#inIndex = inIndex;
     this.#classifier = this.child('conv_seg', classifier(channels, numClasses));
-    const convs = Array.from({ length: numConvs }, (_, i) => new ConvModule(i ? channels : inChannels[inIndex]!, channels, 3));
+    const convs = Array.from(
+      { length: numConvs },
+      (_, i) => new ConvModule(i ? channels : inChannels[inIndex]!, channels, 3),
+    );
     this.#convs = this.list('convs', convs);
   }
 

@@ -18,9 +18,11 @@ export function upernetFlops(config: UperNetConfig, input: Size): number {
   const convModule = (size: Size, into: number, kernel: number): number =>
     convFlops(size, into, channels, kernel, false) + size[0] * size[1] * channels;
   let total = internImageFlops(backbone, input);
-  for (const scale of poolScales) total += top.size[0] * top.size[1] * top.width + convModule([scale, scale], top.width, 1);
+  for (const scale of poolScales)
+    total += top.size[0] * top.size[1] * top.width + convModule([scale, scale], top.width, 1);
   total += convModule(top.size, top.width + poolScales.length * channels, 3);
-  for (const { size, width } of levels.slice(0, -1)) total += convModule(size, width, 1) + convModule(size, channels, 3);
+  for (const { size, width } of levels.slice(0, -1))
+    total += convModule(size, width, 1) + convModule(size, channels, 3);
   total += convModule(finest, levels.length * channels, 3);
   return total + convFlops(finest, channels, numClasses, 1, true);
 }

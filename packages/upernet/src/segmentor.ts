@@ -102,7 +102,8 @@ export class Segmentor {
       return inputs.map(({ originalSize }, i) => ({
         labels: ndarray(toLabels(maps[i]!), [...originalSize]),
         inputSize,
-        ...(data && logits && { logits: { data: imageOf(data, i, inputs.length), shape: [1, ...logits.shape.slice(1)] } }),
+        ...(data &&
+          logits && { logits: { data: imageOf(data, i, inputs.length), shape: [1, ...logits.shape.slice(1)] } }),
       }));
     } finally {
       for (const tensor of [...labels, logits]) tensor?.dispose();

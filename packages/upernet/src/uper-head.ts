@@ -28,8 +28,14 @@ export class UPerHead extends Module {
     this.#classifier = this.child('conv_seg', classifier(channels, numClasses));
     this.#pooling = this.child('psp_modules', new PyramidPooling(top, channels, poolScales));
     this.#bottleneck = this.child('bottleneck', new ConvModule(top + poolScales.length * channels, channels, 3));
-    this.#laterals = this.list('lateral_convs', finer.map((c) => new ConvModule(c, channels, 1)));
-    this.#fpnConvs = this.list('fpn_convs', finer.map(() => new ConvModule(channels, channels, 3)));
+    this.#laterals = this.list(
+      'lateral_convs',
+      finer.map((c) => new ConvModule(c, channels, 1)),
+    );
+    this.#fpnConvs = this.list(
+      'fpn_convs',
+      finer.map(() => new ConvModule(channels, channels, 3)),
+    );
     this.#fpnBottleneck = this.child('fpn_bottleneck', new ConvModule(inChannels.length * channels, channels, 3));
   }
 

@@ -3,7 +3,14 @@ import ndarray from 'ndarray';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createDevice, resizeArgmax, scope, type StateDict } from '@ii/tensor';
 import { inferenceTransform } from '@ii/tensor/image';
-import { channelsLast, expectClose, goldenStateDict, loadGolden, onEveryDevice, randomNumbers } from '@ii/tensor/testing';
+import {
+  channelsLast,
+  expectClose,
+  goldenStateDict,
+  loadGolden,
+  onEveryDevice,
+  randomNumbers,
+} from '@ii/tensor/testing';
 import { UperNet, createUperNet, type UperNetConfig } from '../src/index.js';
 
 const golden = await loadGolden(new URL('fixtures/golden/upernet.json', import.meta.url));

@@ -97,7 +97,7 @@ export function parseConfig(text: string, name = 'config'): ModelFile {
   const { testScale, ...config } = result.output;
   try {
     // Building a model allocates nothing and checks what one value means for another.
-    new UperNet(config);
+    new UperNet(config).dispose();
   } catch (error) {
     if (!(error instanceof IIError)) throw error;
     throw new ConfigFileError(name, [error.message]);

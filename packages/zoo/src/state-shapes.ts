@@ -50,8 +50,9 @@ export class Shapes {
       const shape = this.tensors.get(name)?.shape;
       if (shape && shape.length >= 2) return [shape[0]!, shape[1]!, shape[2] ?? 1];
     }
+    const others = names.length > 1 ? ` (nor the same tensor of ${names.length - 1} other blocks)` : '';
     throw new UnknownCheckpointError(
-      `'${this.checkpoint}' lacks ${names.map((name) => `'${name}'`).join(' and ')}, which would tell its configuration; it is incomplete, or pass --config`,
+      `'${this.checkpoint}' lacks '${names[0]}'${others}, which would tell its configuration: it is incomplete`,
     );
   }
 

@@ -11,6 +11,16 @@ export interface Operand extends TensorSpec {
   readonly buffer: BackendBuffer;
 }
 
+/** One step of a kernel in a trace. */
+export interface StepTime {
+  /** The backend's own name of the step, for example an exported function. */
+  readonly step: string;
+  readonly milliseconds: number;
+}
+
+/** Told of each step of a kernel once its time is known. */
+export type StepReport = (call: number, time: StepTime) => void;
+
 /** Memory figures of a backend, in bytes. */
 export interface BackendMemory {
   /** Held by buffers and by prepared forms of them. */
@@ -41,6 +51,11 @@ export interface Backend {
     outputs: Bound<O, Operand>,
     params: P,
   ): void;
+  /**
+   * While set, told of the time of every step enqueued from now on, at the latest when {@link Backend.finish} resolves;
+   * kernels are numbered from 0 in the order in which they are enqueued.
+   */
+  trace(report: StepReport | null): void;
   /** Resolves when all work enqueued so far is done; rejects with the first error since the last call. */
   finish(): Promise<void>;
   memory(): BackendMemory;

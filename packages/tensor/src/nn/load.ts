@@ -86,7 +86,9 @@ function compare(named: ReadonlyMap<string, Parameter>, weights: StateDict): Loa
 const LISTED = 12;
 
 function describeReport({ missing, unexpected, misshapen }: LoadReport): string {
-  const shapes = new Map(misshapen.map(({ name, expected, got }) => [name, `${name} (model ${expected}, checkpoint ${got})`]));
+  const shapes = new Map(
+    misshapen.map(({ name, expected, got }) => [name, `${name} (model ${expected}, checkpoint ${got})`]),
+  );
   return [
     'the checkpoint does not fit the model',
     ...section('missing from the checkpoint', missing, (name) => withHint(name, unexpected)),
@@ -105,7 +107,10 @@ function section(title: string, names: readonly string[], show: (name: string) =
     modules.set(module, (modules.get(module) ?? 0) + 1);
   }
   const rest = [...modules].map(([module, count]) => `${module} (${count})`);
-  if (rest.length > 0) lines.push(`    and ${names.length - LISTED} more in ${rest.slice(0, LISTED).join(', ')}${rest.length > LISTED ? ', …' : ''}`);
+  if (rest.length > 0)
+    lines.push(
+      `    and ${names.length - LISTED} more in ${rest.slice(0, LISTED).join(', ')}${rest.length > LISTED ? ', …' : ''}`,
+    );
   return lines;
 }
 

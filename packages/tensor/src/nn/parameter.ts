@@ -2,7 +2,7 @@ import type { Device } from '../device.js';
 import { IIError } from '../errors.js';
 import { readElements, storedTensor, toFloat32, type DecodedArray } from '../io/decode.js';
 import type { StoredTensor } from '../io/stored-tensor.js';
-import { Random } from '../random.js';
+import type { Random } from '../random.js';
 import { keep } from '../scope.js';
 import { showShape, sizeOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';

@@ -2,7 +2,7 @@ import { conv2dReference } from '../backends/reference/conv2d.js';
 import { conv2dWasm, depthwiseConv2dWasm } from '../backends/wasm/kernels/conv2d.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
-import { pair, showShape, type Pair } from '../shape.js';
+import { pair, showShape, sizeOf, type Pair } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkDType, checkRank } from './check.js';
 import { epilogueInputs, type Activation, type EpilogueOptions, type EpilogueSlots } from './epilogue.js';
@@ -32,19 +32,31 @@ export interface Conv2dParams {
   readonly activation: Activation;
 }
 
+/** A multiply-add is two operations; the epilogue is not counted. */
+const flops = ({ weight }: { readonly weight: Slot }, { y }: { readonly y: Slot }): number =>
+  2 * sizeOf(y.shape) * sizeOf(weight.shape.slice(1));
+
 const conv2dKernel = defineKernel<Conv2dInputs, { y: Slot }, Conv2dParams>('conv2d', {
+  flops,
   reference: conv2dReference,
   wasm: conv2dWasm,
 });
 
 /** One filter per channel: `groups` = C = O. */
 const depthwiseConv2dKernel = defineKernel<Conv2dInputs, { y: Slot }, Conv2dParams>('depthwiseConv2d', {
+  flops,
   reference: conv2dReference,
   wasm: depthwiseConv2dWasm,
 });
 
 /** Output size of a convolution along one axis, as PyTorch counts it. */
-export function convOutputSize(input: number, kernel: number, stride: number, padding: number, dilation: number): number {
+export function convOutputSize(
+  input: number,
+  kernel: number,
+  stride: number,
+  padding: number,
+  dilation: number,
+): number {
   return Math.floor((input + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
@@ -67,11 +79,15 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
   const padding = pair(options.padding ?? 0);
   const dilation = pair(options.dilation ?? 1);
   const groups = options.groups ?? 1;
+  checkIntegers('groups', [groups], 1);
   if (perGroup * groups !== c || o % groups !== 0) {
     throw new ShapeError(
       `conv2d: weight ${showShape(weight.shape)} with groups ${groups} does not fit x ${showShape(x.shape)}: needs C = ${perGroup} × groups and O divisible by groups`,
     );
   }
+  checkIntegers('stride', stride, 1);
+  checkIntegers('padding', padding, 0);
+  checkIntegers('dilation', dilation, 1);
   const ho = convOutputSize(h, kh, stride[0], padding[0], dilation[0]);
   const wo = convOutputSize(w, kw, stride[1], padding[1], dilation[1]);
   if (!(ho > 0 && wo > 0)) {
@@ -86,4 +102,10 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
   const activation = options.activation ?? 'none';
   x.device.enqueue(kernel, { inputs, outputs: { y }, params: { stride, padding, dilation, groups, activation } });
   return y;
+}
+
+function checkIntegers(name: string, values: readonly number[], least: number): void {
+  if (!values.every((value) => Number.isSafeInteger(value) && value >= least)) {
+    throw new ShapeError(`conv2d: ${name} must be an integer of at least ${least}, got ${values.join('×')}`);
+  }
 }

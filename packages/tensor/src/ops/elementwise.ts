@@ -1,4 +1,9 @@
-import { addScaledReference, binaryReference, castReference, unaryReference } from '../backends/reference/elementwise.js';
+import {
+  addScaledReference,
+  binaryReference,
+  castReference,
+  unaryReference,
+} from '../backends/reference/elementwise.js';
 import { addScaledWasm, binaryWasm, castWasm, unaryWasm } from '../backends/wasm/kernels/elementwise.js';
 import type { DType } from '../dtype.js';
 import { ShapeError } from '../errors.js';

@@ -35,7 +35,11 @@ export interface EpilogueSlots {
 }
 
 /** Checks an epilogue's tensors against the result's shape and gives those that are present. */
-export function epilogueInputs(what: string, options: EpilogueOptions, shape: Shape): { [K in keyof EpilogueSlots]: Tensor } {
+export function epilogueInputs(
+  what: string,
+  options: EpilogueOptions,
+  shape: Shape,
+): { [K in keyof EpilogueSlots]: Tensor } {
   const inputs: { -readonly [K in keyof EpilogueSlots]: Tensor } = {};
   const channels = shape.at(-1) ?? sizeOf(shape);
   for (const key of ['scale', 'bias', 'layerScale', 'residual'] as const) {

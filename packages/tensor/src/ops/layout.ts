@@ -17,7 +17,10 @@ export interface CopyParams {
   readonly toOffset: number;
 }
 
-const copyKernel = defineKernel<{ x: Slot }, { y: Slot }, CopyParams>('copy', { reference: copyReference, wasm: copyWasm });
+const copyKernel = defineKernel<{ x: Slot }, { y: Slot }, CopyParams>('copy', {
+  reference: copyReference,
+  wasm: copyWasm,
+});
 
 const fillKernel = defineKernel<object, { y: Slot }, { readonly value: number }>('fill', {
   reference: fillReference,
@@ -28,10 +31,14 @@ const fillKernel = defineKernel<object, { y: Slot }, { readonly value: number }>
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.filter((d) => d !== -1);
   const target =
-    known.length === shape.length - 1 ? shape.map((d) => (d === -1 ? x.size / Math.max(1, sizeOf(known)) : d)) : [...shape];
+    known.length === shape.length - 1
+      ? shape.map((d) => (d === -1 ? x.size / Math.max(1, sizeOf(known)) : d))
+      : [...shape];
   checkShape(target);
   if (sizeOf(target) !== x.size) {
-    throw new ShapeError(`reshape: ${showShape(x.shape)} has ${x.size} elements, ${showShape(shape)} does not hold as many`);
+    throw new ShapeError(
+      `reshape: ${showShape(x.shape)} has ${x.size} elements, ${showShape(shape)} does not hold as many`,
+    );
   }
   return new Tensor(x.storage.retain(), target, x.dtype);
 }
@@ -44,7 +51,12 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
   const order = axes.map((a) => resolveAxis(a, rank, 'permute'));
   const strides = stridesOf(x.shape);
   const shape = order.map((a) => x.shape[a]!);
-  return gather(x, shape, order.map((a) => strides[a]!), 0);
+  return gather(
+    x,
+    shape,
+    order.map((a) => strides[a]!),
+    0,
+  );
 }
 
 /** Reverses the order of the elements along `axes`. */
@@ -74,7 +86,9 @@ export function slice(x: Tensor, start: readonly number[], end: readonly (number
     const from = position(start[i] ?? 0, size);
     const to = position(end[i] ?? size, size);
     if (from < 0 || to > size || from > to) {
-      throw new ShapeError(`slice: range ${start[i] ?? 0} to ${end[i] ?? size} is outside axis ${i} of ${showShape(x.shape)}`);
+      throw new ShapeError(
+        `slice: range ${start[i] ?? 0} to ${end[i] ?? size} is outside axis ${i} of ${showShape(x.shape)}`,
+      );
     }
     offset += from * strides[i]!;
     return to - from;
@@ -88,9 +102,12 @@ export function concat(tensors: readonly Tensor[], axis = -1): Tensor {
   if (!first) throw new ShapeError('concat: needs at least one tensor');
   const at = resolveAxis(axis, first.shape.length, 'concat');
   for (const t of tensors) {
-    if (t.dtype !== first.dtype) throw new DTypeError(`concat: dtypes ${first.dtype} and ${t.dtype} differ; cast() first`);
+    if (t.dtype !== first.dtype)
+      throw new DTypeError(`concat: dtypes ${first.dtype} and ${t.dtype} differ; cast() first`);
     if (!sameShape(withSize(t.shape, at, 0), withSize(first.shape, at, 0))) {
-      throw new ShapeError(`concat: shapes ${showShape(first.shape)} and ${showShape(t.shape)} differ outside axis ${at}`);
+      throw new ShapeError(
+        `concat: shapes ${showShape(first.shape)} and ${showShape(t.shape)} differ outside axis ${at}`,
+      );
     }
   }
   const total = tensors.reduce((n, t) => n + t.shape[at]!, 0);
@@ -117,7 +134,11 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
   if (widths.some(([before, after]) => before < 0 || after < 0)) {
     throw new ShapeError('pad: widths must not be negative; use slice() to crop');
   }
-  const y = full(x, x.shape.map((d, i) => d + widths[i]![0] + widths[i]![1]), value);
+  const y = full(
+    x,
+    x.shape.map((d, i) => d + widths[i]![0] + widths[i]![1]),
+    value,
+  );
   const toStrides = stridesOf(y.shape);
   const toOffset = widths.reduce((n, [before], i) => n + before * toStrides[i]!, 0);
   const params = { shape: x.shape, fromStrides: stridesOf(x.shape), fromOffset: 0, toStrides, toOffset };

@@ -2,7 +2,7 @@ import { linearReference, matmulReference } from '../backends/reference/linear.j
 import { linearWasm, matmulWasm } from '../backends/wasm/kernels/linear.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
-import { broadcastShapes, showShape } from '../shape.js';
+import { broadcastShapes, showShape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkDType, checkRank } from './check.js';
 import { epilogueInputs, type Activation, type EpilogueOptions, type EpilogueSlots } from './epilogue.js';
@@ -18,6 +18,7 @@ export interface LinearParams {
 }
 
 const linearKernel = defineKernel<LinearInputs, { y: Slot }, LinearParams>('linear', {
+  flops: ({ weight }, { y }) => 2 * sizeOf(y.shape) * weight.shape[1]!,
   reference: linearReference,
   wasm: linearWasm,
 });
@@ -64,6 +65,7 @@ export interface MatmulParams {
 }
 
 const matmulKernel = defineKernel<MatmulInputs, { y: Slot }, MatmulParams>('matmul', {
+  flops: ({ a }, { y }, { transposeA }) => 2 * sizeOf(y.shape) * a.shape.at(transposeA ? -2 : -1)!,
   reference: matmulReference,
   wasm: matmulWasm,
 });
@@ -84,7 +86,9 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
   const [m, ka] = lastTwo(a, transposeA);
   const [kb, n] = lastTwo(b, transposeB);
   if (ka !== kb) {
-    throw new ShapeError(`matmul: inner sizes differ: ${ka} of ${showShape(a.shape)} against ${kb} of ${showShape(b.shape)}`);
+    throw new ShapeError(
+      `matmul: inner sizes differ: ${ka} of ${showShape(a.shape)} against ${kb} of ${showShape(b.shape)}`,
+    );
   }
   const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2), 'matmul');
   const y = a.device.empty([...batch, m, n]);

@@ -78,7 +78,10 @@ export interface BatchNormOptions {
  * The affine map that an inference-mode batch norm is: `scale = weight / sqrt(variance + eps)`,
  * `shift = bias − mean · scale`, both `[C]`. A convolution takes them as its epilogue's `scale` and `bias`.
  */
-export function foldBatchNorm({ mean, variance, weight, bias, eps = 1e-5 }: BatchNormOptions): { scale: Tensor; shift: Tensor } {
+export function foldBatchNorm({ mean, variance, weight, bias, eps = 1e-5 }: BatchNormOptions): {
+  scale: Tensor;
+  shift: Tensor;
+} {
   const shape = mean.shape;
   checkShapeIs('foldBatchNorm variance', variance, shape);
   checkShapeIs('foldBatchNorm weight', weight, shape);

@@ -34,7 +34,7 @@ function reduce(fn: ReduceFunction, x: Tensor, { axes, keepDims = false }: Reduc
   }
   let result = reshape(x, x.shape);
   // Each run of neighbouring axes is one pass; the last run goes first so that earlier axes keep their places.
-  for (let end = reduced.length; end > 0; ) {
+  for (let end = reduced.length; end > 0;) {
     let start = end - 1;
     while (start > 0 && reduced[start - 1] === reduced[start]! - 1) start--;
     const from = reduced[start]!;
@@ -43,13 +43,20 @@ function reduce(fn: ReduceFunction, x: Tensor, { axes, keepDims = false }: Reduc
     const merged = [...result.shape.slice(0, from), length, ...result.shape.slice(to)];
     const shape = result.shape.map((d, i) => (i >= from && i < to ? 1 : d));
     const y = x.device.empty(shape);
-    x.device.enqueue(reduceKernel, { inputs: { x: result }, outputs: { y }, params: { fn, ...axisView(merged, from) } });
+    x.device.enqueue(reduceKernel, {
+      inputs: { x: result },
+      outputs: { y },
+      params: { fn, ...axisView(merged, from) },
+    });
     result.dispose();
     result = y;
     end = start;
   }
   if (keepDims) return result;
-  const squeezed = reshape(result, x.shape.filter((_, i) => !reduced.includes(i)));
+  const squeezed = reshape(
+    result,
+    x.shape.filter((_, i) => !reduced.includes(i)),
+  );
   result.dispose();
   return squeezed;
 }
@@ -73,7 +80,8 @@ const argmaxKernel = defineKernel<{ x: Slot }, { y: Slot }, AxisView>('argmax', 
 export function argmax(x: Tensor, axis = -1): Tensor {
   checkDType('argmax', x);
   const at = resolveAxis(axis, x.shape.length, 'argmax');
-  if (x.shape[at] === 0) throw new ShapeError(`argmax: has no value over an axis of size 0 (shape ${showShape(x.shape)})`);
+  if (x.shape[at] === 0)
+    throw new ShapeError(`argmax: has no value over an axis of size 0 (shape ${showShape(x.shape)})`);
   const y = x.device.empty(
     x.shape.filter((_, i) => i !== at),
     'i32',

@@ -74,11 +74,17 @@ export function adaptiveAvgPool2d(x: Tensor, size: Pair): Tensor {
   return y;
 }
 
-function checkImage(what: string, x: Tensor, size: readonly [number, number]): readonly [number, number, number, number] {
+function checkImage(
+  what: string,
+  x: Tensor,
+  size: readonly [number, number],
+): readonly [number, number, number, number] {
   checkDType(what, x);
   checkRank(what, x, 4, '[N, H, W, C]');
   if (!size.every((d) => Number.isInteger(d) && d > 0) || x.size === 0) {
-    throw new ShapeError(`${what}: cannot go from ${showShape(x.shape)} to ${size.join('×')}; sizes must be positive integers`);
+    throw new ShapeError(
+      `${what}: cannot go from ${showShape(x.shape)} to ${size.join('×')}; sizes must be positive integers`,
+    );
   }
   return x.shape as readonly [number, number, number, number] & typeof x.shape;
 }

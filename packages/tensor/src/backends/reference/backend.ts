@@ -1,8 +1,8 @@
-import { hostArray, type DType, type HostArray } from '../../dtype.js';
+import type { DType, HostArray } from '../../dtype.js';
 import { DisposedError, UnsupportedKernelError } from '../../errors.js';
 import { halfToFloat } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature, TensorSpec } from '../../kernel.js';
-import type { Backend, BackendBuffer, BackendMemory, Operand } from '../backend.js';
+import type { Backend, BackendBuffer, BackendMemory, Operand, StepReport } from '../backend.js';
 
 /** A tensor as a reference kernel sees it: every dtype in f64, row-major. */
 export interface ReferenceArray extends TensorSpec {
@@ -21,6 +21,8 @@ class ReferenceBuffer implements BackendBuffer {
 export class ReferenceBackend implements Backend {
   readonly name = 'reference';
   #used = 0;
+  #report: StepReport | null = null;
+  #calls = 0;
 
   allocate(_dtype: DType, length: number): ReferenceBuffer {
     return this.#keep(new Float64Array(length));
@@ -52,7 +54,14 @@ export class ReferenceBackend implements Backend {
     params: P,
   ): void {
     if (!kernel.reference) throw new UnsupportedKernelError(kernel.name, this.name);
+    const started = performance.now();
     kernel.reference(this.#bind(inputs), this.#bind(outputs), params);
+    this.#report?.(this.#calls++, { step: 'loops', milliseconds: performance.now() - started });
+  }
+
+  trace(report: StepReport | null): void {
+    this.#report = report;
+    this.#calls = 0;
   }
 
   async finish(): Promise<void> {}
@@ -83,11 +92,4 @@ export class ReferenceBackend implements Backend {
     }
     return bound as Bound<S, ReferenceArray>;
   }
-}
-
-/** Narrows f64 results to the host array of a dtype; integers truncate. */
-export function narrow(dtype: Exclude<DType, 'f16'>, data: Float64Array): HostArray {
-  const out = hostArray(dtype, data.length);
-  out.set(data);
-  return out;
 }

@@ -2,7 +2,7 @@ import { bytesPerElement, hostArray, type DType, type HostArray } from '../../dt
 import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
 import { floatToHalf } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
-import type { Backend, BackendBuffer, BackendMemory, Operand } from '../backend.js';
+import type { Backend, BackendBuffer, BackendMemory, Operand, StepReport } from '../backend.js';
 import { hasRelaxedSimd, libraryBytes } from './build.js';
 import { Heap, type Block } from './heap.js';
 import {
@@ -49,6 +49,9 @@ export class WasmBackend implements Backend {
   readonly #functions = new Map<WasmLibrary, ReadonlyMap<string, number>>();
   readonly #words = new Int32Array(maxArguments);
   readonly #floats = new Float32Array(this.#words.buffer);
+  /** While tracing: the step of each command that is to be timed. */
+  #traced: Map<number, { readonly call: number; readonly step: string }> | null = null;
+  #calls = 0;
 
   private constructor(heap: Heap, queue: CommandQueue) {
     this.#heap = heap;
@@ -127,6 +130,18 @@ export class WasmBackend implements Backend {
       this.#resident(buffer);
     }
     this.#run(kernel.name, library, program(this.#bind(inputs), boundOutputs, params, this.machine), null);
+    this.#calls++;
+  }
+
+  trace(report: StepReport | null): void {
+    const traced = report && new Map<number, { readonly call: number; readonly step: string }>();
+    this.#traced = traced;
+    this.#calls = 0;
+    const tell = (sequence: number, milliseconds: number): void => {
+      const entry = traced?.get(sequence);
+      if (entry) report?.(entry.call, { step: entry.step, milliseconds });
+    };
+    this.#queue.trace(report && tell);
   }
 
   async finish(): Promise<void> {
@@ -158,6 +173,7 @@ export class WasmBackend implements Backend {
           if (typeof arg === 'object' && arg.kind === 'prepared') this.#prepare(kernel, library, arg);
         }
         for (let i = 0; i < args.length; i++) this.#encode(args[i]!, i, scratch, target);
+        this.#traced?.set(this.#queue.issued, { call: this.#calls, step: fn });
         this.#queue.run(index, this.#words, args.length, chunks);
       }
     } finally {

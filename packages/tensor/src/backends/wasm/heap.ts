@@ -77,7 +77,7 @@ export class Heap {
     this.#used -= size;
     const free = this.#free;
     let at = 0;
-    for (let high = free.length; at < high; ) {
+    for (let high = free.length; at < high;) {
       const middle = (at + high) >> 1;
       if (free[middle]!.address < address) at = middle + 1;
       else high = middle;

@@ -10,6 +10,9 @@ export const HEAD = 256;
 export const PROGRESS = 272;
 export const MAX_THREADS = 64;
 
+/** Whether worker 0 notes when commands begin and end. */
+export const TRACING = 384;
+
 /** First word of the ring. */
 export const RING = 1024;
 export const SLOTS = 8192;
@@ -28,11 +31,20 @@ export const ARGUMENTS = 4;
 export const LOAD = -1;
 export const FENCE = -2;
 
-/** First byte behind the ring: where the heap begins. */
-export const HEAP = (RING + SLOTS * SLOT_WORDS) * 4;
+/** First word of the times of each slot's command: begin and end, f64 milliseconds. */
+export const TIMES = RING + SLOTS * SLOT_WORDS;
+
+/** First byte behind all this: where the heap begins. */
+export const HEAP = (TIMES + SLOTS * 4) * 4;
 
 /**
  * The first word of command number `sequence`.
  * @param {number} sequence
  */
 export const slotOf = (sequence) => RING + ((sequence >>> 0) % SLOTS) * SLOT_WORDS;
+
+/**
+ * The first f64 of the times of command number `sequence`, counted in f64s from the start of the memory.
+ * @param {number} sequence
+ */
+export const timesOf = (sequence) => TIMES / 2 + ((sequence >>> 0) % SLOTS) * 2;

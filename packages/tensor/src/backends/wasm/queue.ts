@@ -17,15 +17,23 @@ import {
   NEXT,
   PROGRESS,
   SLOTS,
+  TRACING,
   slotOf,
+  timesOf,
 } from './protocol.js';
 
 /** A kernel failed while it ran: a defect of the kernel, not of the caller's data. */
 export class KernelFailedError extends IIError {
-  constructor(readonly kernel: string, reason: string) {
+  constructor(
+    readonly kernel: string,
+    reason: string,
+  ) {
     super('ERR_KERNEL_FAILED', `kernel function '${kernel}' failed: ${reason}`);
   }
 }
+
+/** Told how long a command took. */
+export type TimeReport = (sequence: number, milliseconds: number) => void;
 
 export interface CommandQueue {
   readonly threads: number;
@@ -37,6 +45,8 @@ export interface CommandQueue {
   load(bytes: Uint8Array<ArrayBuffer>): ReadonlyMap<string, number>;
   /** Enqueues a function with its argument words. */
   run(fn: number, words: Int32Array, count: number, chunks: number): void;
+  /** While set, called with the time in milliseconds that each command enqueued from now on takes, once it is known. */
+  trace(report: TimeReport | null): void;
   /** Resolves when all commands so far are done; rejects with the first failure since the last fence. */
   fence(): Promise<void>;
   destroy(): void;
@@ -49,6 +59,7 @@ export class InlineQueue implements CommandQueue {
   readonly #heap: Heap;
   readonly #functions: KernelFunction[] = [];
   readonly #names: string[] = [];
+  #report: TimeReport | null = null;
 
   constructor(heap: Heap) {
     this.#heap = heap;
@@ -70,12 +81,18 @@ export class InlineQueue implements CommandQueue {
   run(fn: number, words: Int32Array, count: number, chunks: number): void {
     const slot = slotOf(0) + ARGUMENTS;
     new Int32Array(this.#heap.memory.buffer, slot * 4, count).set(words.subarray(0, count));
+    const started = this.#report ? performance.now() : 0;
     try {
       for (let chunk = 0; chunk < chunks; chunk++) this.#functions[fn]!(slot * 4, chunk, 0);
     } catch (error) {
       throw new KernelFailedError(this.#names[fn]!, String(error));
     }
+    this.#report?.(this.issued, performance.now() - started);
     this.issued++;
+  }
+
+  trace(report: TimeReport | null): void {
+    this.#report = report;
   }
 
   async fence(): Promise<void> {}
@@ -110,6 +127,10 @@ export class WorkerQueue implements CommandQueue {
   issued = 0;
   readonly #heap: Heap;
   readonly #words: Int32Array;
+  readonly #times: Float64Array;
+  /** Commands whose times are still to be reported. */
+  readonly #timed = new Set<number>();
+  #report: TimeReport | null = null;
   readonly #workers: WorkerHandle[] = [];
   readonly #names: string[] = [];
   /** By the number of the fence command, modulo 2³². */
@@ -121,6 +142,7 @@ export class WorkerQueue implements CommandQueue {
     this.#heap = heap;
     this.threads = threads;
     this.#words = new Int32Array(heap.memory.buffer);
+    this.#times = new Float64Array(heap.memory.buffer);
   }
 
   /**
@@ -160,6 +182,11 @@ export class WorkerQueue implements CommandQueue {
     this.#enqueue(fn, words, count, chunks);
   }
 
+  trace(report: TimeReport | null): void {
+    this.#report = report;
+    Atomics.store(this.#words, TRACING, report ? 1 : 0);
+  }
+
   fence(): Promise<void> {
     const sequence = this.issued;
     this.#workers[0]?.ref?.();
@@ -171,13 +198,17 @@ export class WorkerQueue implements CommandQueue {
 
   destroy(): void {
     for (const worker of this.#workers) void worker.terminate();
-    for (const { reject } of this.#fences.values()) reject(new KernelFailedError('fence', 'the device was disposed of'));
+    for (const { reject } of this.#fences.values())
+      reject(new KernelFailedError('fence', 'the device was disposed of'));
     this.#fences.clear();
   }
 
   #enqueue(fn: number, args: Int32Array, count: number, chunks: number): void {
     const words = this.#words;
     this.#awaitSpace();
+    // The command that had the slot before is done: its times are reported before they are overwritten.
+    this.#reportTime(this.issued - SLOTS);
+    if (this.#report) this.#timed.add(this.issued);
     const slot = slotOf(this.issued);
     words[slot + FUNCTION] = fn;
     words[slot + CHUNKS] = chunks;
@@ -187,6 +218,12 @@ export class WorkerQueue implements CommandQueue {
     this.issued++;
     Atomics.store(words, HEAD, this.issued | 0);
     Atomics.notify(words, HEAD);
+  }
+
+  #reportTime(sequence: number): void {
+    if (!this.#timed.delete(sequence)) return;
+    const at = timesOf(sequence);
+    this.#report?.(sequence, this.#times[at + 1]! - this.#times[at]!);
   }
 
   /** Blocks while the ring is full. Browsers forbid their main thread to sleep, so there it polls. */
@@ -227,7 +264,10 @@ export class WorkerQueue implements CommandQueue {
     if (fence === undefined) return;
     const pending = this.#fences.get(fence);
     this.#fences.delete(fence);
-    if (pending) this.#fenced = pending.sequence + 1;
+    if (pending) {
+      this.#fenced = pending.sequence + 1;
+      for (const sequence of this.#timed) if (sequence < pending.sequence) this.#reportTime(sequence);
+    }
     if (this.#fences.size === 0) this.#workers[0]?.unref?.();
     if (this.#failure) pending?.reject(this.#failure);
     else pending?.resolve();

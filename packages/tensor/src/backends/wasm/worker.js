@@ -12,7 +12,9 @@ import {
   LOAD,
   NEXT,
   PROGRESS,
+  TRACING,
   slotOf,
+  timesOf,
 } from './protocol.js';
 import { kernelFunctions } from './library.js';
 
@@ -26,6 +28,7 @@ const post = port ? port.postMessage.bind(port) : globalThis.postMessage.bind(gl
 function work({ memory, thread }) {
   // The queue lies below the heap, so that this view stays valid when the memory grows.
   const words = new Int32Array(memory.buffer);
+  const times = new Float64Array(memory.buffer);
   /** @type {import('./library.js').KernelFunction[]} */
   const functions = [];
   let sequence = Atomics.load(words, HEAD);
@@ -54,6 +57,8 @@ function work({ memory, thread }) {
     const slot = slotOf(sequence);
     const operation = Atomics.load(words, slot + FUNCTION);
     const chunks = Atomics.load(words, slot + CHUNKS);
+    const tracing = thread === 0 && Atomics.load(words, TRACING) !== 0;
+    if (tracing) times[timesOf(sequence)] = performance.now();
     if (operation === LOAD) {
       const start = Atomics.load(words, slot + ARGUMENTS) >>> 0;
       const bytes = new Uint8Array(memory.buffer).slice(start, start + Atomics.load(words, slot + ARGUMENTS + 1));
@@ -82,6 +87,7 @@ function work({ memory, thread }) {
     for (let done = Atomics.load(words, slot + DONE); done !== chunks; done = Atomics.load(words, slot + DONE)) {
       awaitChange(slot + DONE, done);
     }
+    if (tracing) times[timesOf(sequence) + 1] = performance.now();
     sequence = (sequence + 1) | 0;
     Atomics.store(words, PROGRESS + thread, sequence);
   }

@@ -2,10 +2,10 @@ import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d.js';
 import type { Slot } from '../../../kernel.js';
 import { sizeOf } from '../../../shape.js';
 import { library } from '../library.generated.js';
-import { splitWork, type WasmKernel, type WasmMachine, type WasmOperand, type WasmPrepared } from '../program.js';
+import { splitWork, type WasmKernel, type WasmPrepared } from '../program.js';
 import { epilogueArguments } from './epilogue.js';
 import { product } from './gemm.js';
-import { packedBytes, packRows, panelColumns, type PackedMatrices } from './packing.js';
+import { packedWeight, panelColumns } from './packing.js';
 
 /** Convolution as a product without an im2col copy: the rows of the left operand are what the kernel sees of the image. */
 export const conv2dWasm: WasmKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = {
@@ -46,18 +46,6 @@ export const conv2dWasm: WasmKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = {
     );
   },
 };
-
-/** Weights `[matrix · n, channels, taps…]` in panels. */
-export function packedWeight(weight: WasmOperand, layout: PackedMatrices, machine: WasmMachine): WasmPrepared {
-  const { matrices, n, channels, taps, zeros } = layout;
-  return {
-    kind: 'prepared',
-    of: weight,
-    key: `panels ${matrices}×${n}×${channels}×${taps}+${zeros}`,
-    bytes: packedBytes(layout),
-    fill: (target) => [packRows(weight, target, layout, machine)],
-  };
-}
 
 /** One filter per channel, vectorised over the channels. */
 export const depthwiseConv2dWasm: WasmKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = {

@@ -98,7 +98,8 @@ export const castWasm: WasmKernel<{ x: Slot }, { y: Slot }, object> = {
     const length = sizeOf(y.shape);
     if (length === 0) return [];
     const { size, chunks } = splitWork(length, machine, { multiple: 64, least: leastElements });
-    if (x.dtype !== y.dtype) return [{ fn: `cast${names[x.dtype]}To${names[y.dtype]}`, args: [x, y, length, size], chunks }];
+    if (x.dtype !== y.dtype)
+      return [{ fn: `cast${names[x.dtype]}To${names[y.dtype]}`, args: [x, y, length, size], chunks }];
     return [contiguousCopy(x, y, machine)];
   },
 };

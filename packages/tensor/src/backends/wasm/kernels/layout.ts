@@ -4,7 +4,15 @@ import type { Slot } from '../../../kernel.js';
 import type { CopyParams } from '../../../ops/layout.js';
 import { sizeOf } from '../../../shape.js';
 import { library } from '../library.generated.js';
-import { f32, splitWork, type WasmArgument, type WasmKernel, type WasmMachine, type WasmOperand, type WasmStep } from '../program.js';
+import {
+  f32,
+  splitWork,
+  type WasmArgument,
+  type WasmKernel,
+  type WasmMachine,
+  type WasmOperand,
+  type WasmStep,
+} from '../program.js';
 
 /** An axis of a strided block, strides in elements. */
 interface Axis {
@@ -76,7 +84,9 @@ function transpose(
   const outer = axes.filter((_, i) => i !== 0 && i !== rowAxis);
   const [tileRows, tileColumns] = Math.abs(rows.to) > Math.abs(columns.from) ? [8, 16] : [16, 8];
   const units = count(outer) * Math.ceil(rows.size / tileRows);
-  const { size, chunks } = splitWork(units, machine, { least: Math.ceil(leastBytes / bytes / tileRows / columns.size) });
+  const { size, chunks } = splitWork(units, machine, {
+    least: Math.ceil(leastBytes / bytes / tileRows / columns.size),
+  });
   const block = [rows.size, tileRows, rows.to, columns.size, columns.from, tileColumns];
   const args = [x, y, ...block, ...offsets, units, size, outer.length, ...words(outer)];
   return { fn: `transpose${bytes}`, args, chunks };

@@ -3,10 +3,9 @@ import type { Slot } from '../../../kernel.js';
 import { broadcastStrides, sizeOf, type Shape } from '../../../shape.js';
 import { library } from '../library.generated.js';
 import { scratch, type WasmKernel } from '../program.js';
-import { packedWeight } from './conv2d.js';
 import { epilogueArguments } from './epilogue.js';
 import { product, type BatchAxis } from './gemm.js';
-import { packColumns, packedBytes, packRows, panelColumns } from './packing.js';
+import { packColumns, packedBytes, packedWeight, packRows, panelColumns } from './packing.js';
 
 export const linearWasm: WasmKernel<LinearInputs, { y: Slot }, LinearParams> = {
   library,

@@ -13,7 +13,11 @@ export const layerNormWasm: WasmKernel<LayerNormInputs, { y: Slot }, LayerNormPa
   },
 };
 
-export const foldBatchNormWasm: WasmKernel<FoldBatchNormInputs, { scale: Slot; shift: Slot }, { readonly eps: number }> = {
+export const foldBatchNormWasm: WasmKernel<
+  FoldBatchNormInputs,
+  { scale: Slot; shift: Slot },
+  { readonly eps: number }
+> = {
   library,
   program: ({ mean, variance, weight, bias }, { scale, shift }, { eps }) => {
     const channels = sizeOf(mean.shape);

@@ -2,7 +2,14 @@
  * The layout of a product's right operand: panels of 8 columns `[matrix][panel][K][8]`, then zeros that stand for what
  * lies outside of an image and for a sum's beginning.
  */
-import { splitWork, type WasmArgument, type WasmMachine, type WasmStep } from '../program.js';
+import {
+  splitWork,
+  type WasmArgument,
+  type WasmMachine,
+  type WasmOperand,
+  type WasmPrepared,
+  type WasmStep,
+} from '../program.js';
 
 /** Columns of a panel. */
 export const panelColumns = 8;
@@ -47,4 +54,16 @@ export function packColumns(
   const { matrices, n, channels, zeros } = packed;
   const { size, chunks } = splitWork(matrices * channels, machine, { least: Math.ceil(2 ** 15 / n) });
   return { fn: 'packColumns', args: [from, to, matrices, n, channels, size, zeros * 4], chunks };
+}
+
+/** Weights in PyTorch's layout, packed once and kept with them. */
+export function packedWeight(weight: WasmOperand, layout: PackedMatrices, machine: WasmMachine): WasmPrepared {
+  const { matrices, n, channels, taps, zeros } = layout;
+  return {
+    kind: 'prepared',
+    of: weight,
+    key: `panels ${matrices}×${n}×${channels}×${taps}+${zeros}`,
+    bytes: packedBytes(layout),
+    fill: (target) => [packRows(weight, target, layout, machine)],
+  };
 }

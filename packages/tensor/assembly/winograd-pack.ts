@@ -1,0 +1,115 @@
+import { transformWeight } from './winograd-transforms';
+import { address, word } from './simd';
+
+/*
+ * Weights for convolutions over some of their input channels: `[O, all channels, taps]`, of which `channels` from
+ * `first` on are used, in panels of 8 outputs.
+ */
+
+/** Channels that are transformed together, so that each matrix is written a few cache lines at a time. */
+// @ts-ignore: decorator
+@inline
+const together: i32 = 8;
+
+/**
+ * Transforms 3×3 weights to the 36 matrices of F(4×4, 3×3), `[matrix][panel][channel][8]`. The sums are done in f64 and
+ * rounded once. One chunk does `size` panels; the last one also clears the `zeros` bytes after the panels.
+ *
+ * args: from, to, O, all channels, first, channels, size, zeros, scratch, its bytes per thread.
+ * Scratch: f64 `[6][3]` and `[6]`, then f32 `[36][together][8]`.
+ */
+export function packWinograd(args: usize, chunk: i32, thread: i32): void {
+  const outputs = word(args, 2);
+  const all = word(args, 3);
+  const channels = word(args, 5);
+  const size = word(args, 6);
+  const panels = (outputs + 7) >> 3;
+  const panelBytes = (<usize>channels) << 5;
+  const matrixBytes = (<usize>panels) * panelBytes;
+  const halfway = address(args, 8) + (<usize>thread) * address(args, 9);
+  const row = halfway + 18 * 8;
+  const block = row + 6 * 8;
+  const last = min(panels, (chunk + 1) * size);
+  for (let panel = chunk * size; panel < last; panel++) {
+    const columns = min(8, outputs - (panel << 3));
+    memory.fill(block, 0, 36 * together * 32);
+    for (let channel = 0; channel < channels; channel += together) {
+      const count = min(together, channels - channel);
+      for (let column = 0; column < columns; column++) {
+        const output = (panel << 3) + column;
+        let from = address(args, 0) + (<usize>(output * all + word(args, 4) + channel)) * 36;
+        let to = block + ((<usize>column) << 2);
+        for (let c = 0; c < count; c++) {
+          for (let x: usize = 0; x < 3; x++) {
+            const tap = from + (x << 2);
+            transformWeight(load<f32>(tap), load<f32>(tap, 12), load<f32>(tap, 24), halfway + (x << 3), 24);
+          }
+          let at = to;
+          for (let i: usize = 0; i < 6; i++) {
+            const taps = halfway + i * 24;
+            transformWeight(load<f64>(taps), load<f64>(taps, 8), load<f64>(taps, 16), row, 8);
+            for (let j: usize = 0; j < 6; j++) {
+              store<f32>(at, <f32>load<f64>(row + (j << 3)));
+              at += together * 32;
+            }
+          }
+          from += 36;
+          to += 32;
+        }
+      }
+      let from = block;
+      let to = address(args, 1) + (<usize>panel) * panelBytes + ((<usize>channel) << 5);
+      for (let matrix = 0; matrix < 36; matrix++) {
+        memory.copy(to, from, (<usize>count) << 5);
+        from += together * 32;
+        to += matrixBytes;
+      }
+    }
+  }
+  if (last == panels) memory.fill(address(args, 1) + 36 * matrixBytes, 0, address(args, 7));
+}
+
+/**
+ * Packs weights by tap, `[block][tap][panel of the block][channel][8]`, a block being `perBlock` panels (a block of one
+ * panel is the order of a convolution's product). One chunk packs `size` panels; the last one also clears the `zeros`
+ * bytes after the blocks. Panels that fill up the last block are left as they are.
+ *
+ * args: from, to, O, all channels, first, channels, taps, panels per block, size, zeros.
+ */
+export function packTaps(args: usize, chunk: i32, thread: i32): void {
+  const outputs = word(args, 2);
+  const all = word(args, 3);
+  const channels = word(args, 5);
+  const taps = word(args, 6);
+  const perBlock = word(args, 7);
+  const size = word(args, 8);
+  const panels = (outputs + 7) >> 3;
+  const panelBytes = (<usize>channels) << 5;
+  const blockBytes = (<usize>(taps * perBlock)) * panelBytes;
+  const last = min(panels, (chunk + 1) * size);
+  const outputPitch = (<usize>(all * taps)) << 2;
+  for (let panel = chunk * size; panel < last; panel++) {
+    const columns = min(8, outputs - (panel << 3));
+    const block = panel / perBlock;
+    let to = address(args, 1) + (<usize>block) * blockBytes + (<usize>(panel - block * perBlock)) * panelBytes;
+    let from = address(args, 0) + (<usize>(panel << 3)) * outputPitch + ((<usize>(word(args, 4) * taps)) << 2);
+    for (let channel = 0; channel < channels; channel++) {
+      let at = to;
+      for (let tap = 0; tap < taps; tap++) {
+        let source = from;
+        for (let column = 0; column < columns; column++) {
+          store<f32>(at + ((<usize>column) << 2), load<f32>(source));
+          source += outputPitch;
+        }
+        for (let column = columns; column < 8; column++) store<f32>(at + ((<usize>column) << 2), 0);
+        from += 4;
+        at += (<usize>perBlock) * panelBytes;
+      }
+      to += 32;
+    }
+  }
+  if (last == panels) {
+    const blocks = (panels + perBlock - 1) / perBlock;
+    memory.fill(address(args, 1) + (<usize>blocks) * blockBytes, 0, address(args, 9));
+  }
+}

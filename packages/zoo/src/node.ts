@@ -1,0 +1,4 @@
+/** What needs Node: files, image codecs and the `ii` command. */
+export { main, type MainOptions } from './cli/main.js';
+export * from './images/index.js';
+export { fileSource, type FileSource } from './source/file-source.js';
