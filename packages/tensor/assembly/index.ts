@@ -11,3 +11,5 @@ export * from './reduce';
 export * from './reduce-argmax';
 export * from './reduce-softmax';
 export * from './spatial';
+export * from './winograd';
+export * from './winograd-pack';

@@ -150,7 +150,7 @@ function inputRun(args: usize, columns: usize, image: i32, y: i32, x: i32, tiles
 /**
  * Transforms the products back and applies the epilogue. Further words: 16 – 20 the epilogue.
  *
- * Scratch: one tile's columns `[6][4][16]`, then the outputs `[4][pixel][16]`.
+ * Scratch: one tile's columns `[6][4][16]`, a block of zeros, then the outputs `[4][pixel][16]`.
  */
 export function winogradOutput(args: usize, chunk: i32, thread: i32): void {
   const tilesY = word(args, 5);
@@ -160,6 +160,7 @@ export function winogradOutput(args: usize, chunk: i32, thread: i32): void {
   const end = min(word(args, 8), (chunk + 1) * perChunk);
   const pitch = address(args, 11);
   const own = address(args, 12) + (<usize>thread) * address(args, 13);
+  memory.fill(own + 6 * 256, 0, blockBytes);
   let done = chunk * perChunk;
   let from = address(args, 1) + (<usize>done) * pitch;
   while (done < end) {
@@ -182,12 +183,13 @@ function outputRun(args: usize, own: usize, image: i32, y: i32, x: i32, tiles: i
   const pixel = (<usize>channels) << 2;
   const matrixStep = address(args, 10);
   const rowStep = address(args, 11);
-  const pixels = own + 6 * 256;
+  const zeros = own + 6 * 256;
+  const pixels = zeros + blockBytes;
   const linePitch = <usize>(runTiles * 4 * blockBytes);
   const two = v128.load32_splat(args, 56);
   const half = v128.load32_splat(args, 60);
   const bias = startingBias(args, 16);
-  const zero = f32x4.sub(two, two);
+  const zero = v128.load(zeros);
   const rows = min(4, height - y);
   const inRow = min(4 * tiles, width - x);
   for (let channel = 0; channel < channels; channel += blockBytes >> 2) {
@@ -223,15 +225,15 @@ function outputRun(args: usize, own: usize, image: i32, y: i32, x: i32, tiles: i
         const columnEnd = column + bytes;
         let at = column;
         let to = line;
-        let add = bias ? bias + ((<usize>channel) << 2) : 0;
+        let start = bias ? bias + ((<usize>channel) << 2) : zeros;
         do {
           transformOutput(
             v128.load(at), v128.load(at, 256), v128.load(at, 512), v128.load(at, 768), v128.load(at, 1024), v128.load(at, 1280),
-            to, to + 64, to + 128, to + 192, add ? v128.load(add) : zero, two, half,
+            to, to + 64, to + 128, to + 192, v128.load(start), two, half,
           );
           at += 16;
           to += 16;
-          if (add) add += 16;
+          start += 16;
         } while (at < columnEnd);
         column += 64;
         line += linePitch;

@@ -12,6 +12,11 @@ export interface DeviceOptions {
    * on the calling thread, which is also what happens where shared memory is not available.
    */
   readonly threads?: number;
+  /**
+   * Bytes of prepared (packed, transformed) weights that the `wasm` device keeps in its 4 GiB of memory; weights beyond
+   * are brought in from the host and prepared each time they are used. Default: 2 GiB, more than XL needs.
+   */
+  readonly weightBudget?: number;
 }
 
 /**
@@ -21,7 +26,7 @@ export interface DeviceOptions {
  * @throws DeviceUnavailableError when the device asked for does not exist or does not work here.
  */
 export async function createDevice(name: DeviceName | 'auto' = 'auto', options: DeviceOptions = {}): Promise<Device> {
-  const { threads } = options;
+  const { threads, weightBudget = 2 ** 31 } = options;
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 64)) {
     throw new IIError('ERR_OPTION', `threads: expected an integer from 0 to 64, got ${threads}`);
   }
@@ -36,7 +41,7 @@ export async function createDevice(name: DeviceName | 'auto' = 'auto', options: 
     throw new DeviceUnavailableError('wasm', 'this platform has no WebAssembly');
   }
   const { WasmBackend } = await import('./backends/wasm/backend.js');
-  const { backend, reason } = await WasmBackend.start({ threads: threads ?? parallelism() });
+  const { backend, reason } = await WasmBackend.start({ threads: threads ?? parallelism(), weightBudget });
   return new Device(backend, `wasm: ${reason}`);
 }
 

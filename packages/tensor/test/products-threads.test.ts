@@ -15,12 +15,12 @@ const cases: Readonly<Record<string, (make: (...shape: number[]) => Tensor) => T
   'depthwise conv2d': (make) => conv2d(make(1, 67, 61, 42), make(42, 1, 3, 3), { padding: 1, groups: 42 }),
 };
 
-async function compute(device: Device): Promise<Map<string, ArrayLike<number>>> {
-  const results = new Map<string, ArrayLike<number>>();
+async function compute(device: Device): Promise<Map<string, Float32Array>> {
+  const results = new Map<string, Float32Array>();
   for (const [name, run] of Object.entries(cases)) {
     let seed = 1;
     const y = run((...shape) => upload(device, random(shape, { seed: seed++ })));
-    results.set(name, await y.data());
+    results.set(name, await y.readFloat32());
   }
   return results;
 }

@@ -5,6 +5,9 @@ import { f32, scratch, type WasmStep } from '../src/backends/wasm/program.js';
 import { createDevice } from '../src/create-device.js';
 import type { Device } from '../src/device.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
+import { linear } from '../src/ops/index.js';
+import { scope } from '../src/scope.js';
+import { randomNumbers } from '../src/testing/index.js';
 
 const fillStep = (y: WasmStep['args'][number], length: number, value: number, chunks: number): WasmStep => ({
   fn: 'fillF32',
@@ -174,4 +177,52 @@ test('the selection says how the device runs', async () => {
   expect(two.selection).toMatch(/^wasm: 2 worker threads, /);
   using none = await createDevice('auto', { threads: 0 });
   expect(none.selection).toMatch(/^wasm: the calling thread, .*no workers were asked for/);
+});
+
+describe.each([0, 2])('weights beyond the budget, %d threads', (threads) => {
+  const size = 192;
+  const count = 12;
+  const weights = Array.from({ length: count }, (_, i) =>
+    randomNumbers(size * size, { seed: i + 1, low: -0.1, high: 0.1 }),
+  );
+
+  /** Ten products in a row with held weights, as a network makes them. */
+  async function forward(weightBudget: number): Promise<{ result: Float32Array; used: number; reserved: number }> {
+    using device = await createDevice('wasm', { threads, weightBudget });
+    const held = weights.map((w) => device.tensor(w, [size, size], { residence: 'host' }));
+    const x = device.tensor(randomNumbers(64 * size, { seed: 99 }), [64, size]);
+    let result: Float32Array = new Float32Array();
+    for (let round = 0; round < 3; round++) {
+      const y = scope(() => held.reduce((value, w) => linear(value, w), x));
+      result = await y.readFloat32();
+      y.dispose();
+    }
+    return { result, ...device.memory() };
+  }
+
+  test('give the same results in less memory', async () => {
+    const all = await forward(2 ** 31);
+    const some = await forward(4 * size * size * 4 + 8192);
+    const none = await forward(0);
+    expect(some.result).toEqual(all.result);
+    expect(none.result).toEqual(all.result);
+    const packed = size * size * 4;
+    expect(all.used - none.used).toBeGreaterThan(count * packed * 0.99);
+    expect(some.used - none.used).toBeGreaterThan(2 * packed);
+    expect(some.used - none.used).toBeLessThan(5 * packed);
+  });
+});
+
+test('prepared weights give way when memory runs out', async () => {
+  using device = await createDevice('wasm', { threads: 1 });
+  const w = device.tensor(new Float32Array(1 << 20).fill(0.5), [1024, 1024], { residence: 'host' });
+  const x = device.tensor(new Float32Array(1024).fill(1), [1, 1024]);
+  linear(x, w).dispose();
+  const before = device.memory().used;
+  // What is left of the 4 GiB, but for less than the prepared weights take.
+  const rest = 2 ** 32 - before - (8 << 20);
+  using large = device.empty([Math.floor(rest / 4)]);
+  expect(large.size).toBeGreaterThan(2 ** 29);
+  using y = linear(x, w);
+  expect((await y.readFloat32())[7]).toBe(512);
 });

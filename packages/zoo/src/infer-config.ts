@@ -47,10 +47,11 @@ export function inferConfig(
   const model = zooModels.find((candidate) => sameBackbone(candidate, found)) ?? null;
   const values = new Values(name, text, model);
 
-  const backbone = inferBackbone(found, values, text, model);
   const { decodeHead, outIndices, numClasses } = inferDecodeHead(shapes, found, values, text);
   const auxiliaryHead = inferAuxiliaryHead(shapes, found, outIndices, values);
   values.note('numClasses', 'shapes');
+  // Last, so that an incomplete file is reported before a question is asked.
+  const backbone = inferBackbone(found, values, text, model);
   const wholeBackbone = outIndices.length === found.depths.length;
   return {
     config: {

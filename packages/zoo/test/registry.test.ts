@@ -76,7 +76,7 @@ describe('names', () => {
     };
     expect(failure('internimage-tt').suggestions[0]).toBe('internimage-t');
     expect(failure('intrenimage-xl').message).toMatch(/did you mean internimage-xl or /);
-    expect(failure('upernet_internimage_h_640_160k_ade20k').suggestions[0]).toBe('internimage-h');
+    expect(failure('upernet_internimage_h_896_160_ade20k').suggestions[0]).toBe('internimage-h');
     expect(failure('resnet50-deeplab').message).toBe(
       "unknown model 'resnet50-deeplab'; known are internimage-t, internimage-s, internimage-b, internimage-l, internimage-xl, internimage-h, demo",
     );

@@ -14,9 +14,9 @@ export const dcnv3Wasm: WasmKernel<DCNv3Inputs, { y: Slot }, DCNv3Params> = {
     const { groups, kernelSize, stride, dilation, offsetScale, softmax } = params;
     const [, height, width, channels] = x.shape as Map4;
     const [n, outHeight, outWidth] = y.shape as Map4;
-    // A thread's tables: grid x and y, softmax, places and four weights per point, each of whole vectors.
+    // A thread's tables, in words per point: grid x and y, largest logits, powers, two places, four weights.
     const table = Math.ceil((groups * pointCount(params)) / 4) * 16;
-    const perThread = Math.ceil((8 * table + 16) / 64) * 64;
+    const perThread = Math.ceil((10 * table + 32) / 64) * 64;
     const tables = scratch(machine.threads * perThread);
     const rows = n * outHeight;
     const { size, chunks } = splitWork(rows, machine, { least: Math.ceil(leastElements / (outWidth * channels)) });

@@ -1,5 +1,5 @@
 import { bytesPerElement, hostArray, type DType, type HostArray } from '../../dtype.js';
-import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
+import { DisposedError, IIError, OutOfMemoryError, UnsupportedKernelError } from '../../errors.js';
 import { floatToHalf } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
 import type { Backend, BackendBuffer, BackendMemory, Operand, StepReport } from '../backend.js';
@@ -31,6 +31,15 @@ class WasmBuffer implements BackendBuffer {
   ) {}
 }
 
+/** What a program holds while it is enqueued. */
+interface ProgramMemory {
+  /** Where a prepared form goes while it is filled. */
+  readonly target: Block | null;
+  readonly scratch: Map<WasmScratch, Block>;
+  /** Prepared forms that are not kept. */
+  readonly transient: { readonly of: WasmBuffer; readonly key: string; readonly block: Block }[];
+}
+
 interface BoundOperand extends WasmOperand {
   readonly buffer: WasmBuffer;
 }
@@ -38,7 +47,12 @@ interface BoundOperand extends WasmOperand {
 export interface WasmOptions {
   /** Worker threads; 0 runs kernels on the calling thread. */
   readonly threads: number;
+  /** Bytes of prepared weights to keep; those beyond are prepared each time they are used. */
+  readonly weightBudget: number;
 }
+
+/** Bytes of weights on their way from the host to their prepared form: enough to keep the workers busy. */
+const STAGING = 64 << 20;
 
 /** The CPU device: SIMD kernels over one WebAssembly memory, run by worker threads. */
 export class WasmBackend implements Backend {
@@ -52,19 +66,27 @@ export class WasmBackend implements Backend {
   /** While tracing: the step of each command that is to be timed. */
   #traced: Map<number, { readonly call: number; readonly step: string }> | null = null;
   #calls = 0;
+  readonly #weightBudget: number;
+  #preparedBytes = 0;
+  readonly #withPrepared = new Set<WasmBuffer>();
+  /** Buffers whose prepared forms the program that is being enqueued uses. */
+  readonly #pinned = new Set<WasmBuffer>();
+  /** Weights that were brought in to be prepared, and the command after which their memory is free again. */
+  #staged: { readonly bytes: number; readonly until: number }[] = [];
 
-  private constructor(heap: Heap, queue: CommandQueue) {
+  private constructor(heap: Heap, queue: CommandQueue, weightBudget: number) {
     this.#heap = heap;
     this.#queue = queue;
+    this.#weightBudget = weightBudget;
     this.machine = { threads: queue.threads, relaxed: hasRelaxedSimd() };
   }
 
   /** Starts the device; `reason` says how it runs and why, for a person. */
-  static async start({ threads }: WasmOptions): Promise<{ backend: WasmBackend; reason: string }> {
+  static async start({ threads, weightBudget }: WasmOptions): Promise<{ backend: WasmBackend; reason: string }> {
     const heap = new Heap();
     const simd = hasRelaxedSimd() ? 'relaxed SIMD' : 'SIMD without fused multiply-add (the engine has no relaxed SIMD)';
     const inline = (why: string): { backend: WasmBackend; reason: string } => ({
-      backend: new WasmBackend(heap, new InlineQueue(heap)),
+      backend: new WasmBackend(heap, new InlineQueue(heap), weightBudget),
       reason: `the calling thread, ${simd}; ${why}`,
     });
     if (threads === 0) return inline('no workers were asked for');
@@ -72,7 +94,7 @@ export class WasmBackend implements Backend {
       return inline('shared memory is not available (a page needs cross-origin isolation for it)');
     }
     try {
-      const backend = new WasmBackend(heap, await WorkerQueue.start(heap, threads));
+      const backend = new WasmBackend(heap, await WorkerQueue.start(heap, threads), weightBudget);
       return { backend, reason: `${threads} worker ${threads === 1 ? 'thread' : 'threads'}, ${simd}` };
     } catch (error) {
       return inline(`workers could not be started (${error instanceof Error ? error.message : String(error)})`);
@@ -81,7 +103,7 @@ export class WasmBackend implements Backend {
 
   allocate(dtype: DType, length: number): WasmBuffer {
     const buffer = new WasmBuffer(dtype, length);
-    buffer.block = this.#heap.allocate(length * bytesPerElement(dtype), Infinity);
+    buffer.block = this.#allocate(length * bytesPerElement(dtype), false);
     return buffer;
   }
 
@@ -129,7 +151,11 @@ export class WasmBackend implements Backend {
       this.#dropPrepared(buffer);
       this.#resident(buffer);
     }
-    this.#run(kernel.name, library, program(this.#bind(inputs), boundOutputs, params, this.machine), null);
+    try {
+      this.#run(kernel.name, library, program(this.#bind(inputs), boundOutputs, params, this.machine), null);
+    } finally {
+      this.#pinned.clear();
+    }
     this.#calls++;
   }
 
@@ -158,7 +184,7 @@ export class WasmBackend implements Backend {
 
   #run(kernel: string, library: WasmLibrary, steps: readonly WasmStep[], target: Block | null): void {
     const functions = this.#load(library);
-    const scratch = new Map<WasmScratch, Block>();
+    const own: ProgramMemory = { target, scratch: new Map(), transient: [] };
     try {
       for (const { fn, args, chunks } of steps) {
         const index = functions.get(fn);
@@ -170,63 +196,100 @@ export class WasmBackend implements Backend {
         }
         // Preparing an operand enqueues commands of its own, which use the same words: it comes first.
         for (const arg of args) {
-          if (typeof arg === 'object' && arg.kind === 'prepared') this.#prepare(kernel, library, arg);
+          if (typeof arg === 'object' && arg.kind === 'prepared') this.#prepare(kernel, library, arg, own);
         }
-        for (let i = 0; i < args.length; i++) this.#encode(args[i]!, i, scratch, target);
+        for (let i = 0; i < args.length; i++) this.#encode(args[i]!, i, own);
         this.#traced?.set(this.#queue.issued, { call: this.#calls, step: fn });
         this.#queue.run(index, this.#words, args.length, chunks);
       }
     } finally {
-      for (const block of scratch.values()) this.#heap.release(block, this.#queue.issued);
+      const transient = own.transient.map(({ block }) => block);
+      for (const block of [...own.scratch.values(), ...transient]) this.#heap.release(block, this.#queue.issued);
     }
   }
 
-  #encode(arg: WasmArgument, i: number, scratch: Map<WasmScratch, Block>, target: Block | null): void {
+  #encode(arg: WasmArgument, i: number, { target, scratch, transient }: ProgramMemory): void {
     if (typeof arg === 'number') this.#words[i] = arg;
     else if (arg.kind === 'f32') this.#floats[i] = arg.value;
     else if (arg.kind === 'operand') this.#words[i] = this.#resident((arg as BoundOperand).buffer).address;
-    else if (arg.kind === 'prepared') this.#words[i] = (arg.of as BoundOperand).buffer.prepared.get(arg.key)!.address;
     else if (arg.kind === 'target') this.#words[i] = target!.address;
-    else {
-      const block = scratch.get(arg) ?? this.#heap.allocate(arg.bytes, Infinity);
+    else if (arg.kind === 'prepared') {
+      const { buffer } = arg.of as BoundOperand;
+      const own = transient.find(({ of, key }) => of === buffer && key === arg.key);
+      this.#words[i] = (own?.block ?? buffer.prepared.get(arg.key)!).address;
+    } else {
+      const block = scratch.get(arg) ?? this.#allocate(arg.bytes, false);
       scratch.set(arg, block);
       this.#words[i] = block.address;
     }
   }
 
-  /** Makes the prepared form of an operand, unless it is there. */
-  #prepare(kernel: string, library: WasmLibrary, prepared: WasmPrepared): void {
+  /** Makes the prepared form of an operand, unless it is there; beyond the budget it lives for one program. */
+  #prepare(kernel: string, library: WasmLibrary, prepared: WasmPrepared, { transient }: ProgramMemory): void {
     const { buffer } = prepared.of as BoundOperand;
+    this.#pinned.add(buffer);
     if (buffer.prepared.has(prepared.key)) return;
-    const block = this.#heap.allocate(prepared.bytes, Infinity);
+    if (transient.some(({ of, key }) => of === buffer && key === prepared.key)) return;
+    const block = this.#allocate(prepared.bytes, false);
     const guest = buffer.block === null;
-    this.#resident(buffer, true);
+    if (guest) this.#bringIn(buffer);
     this.#run(kernel, library, prepared.fill({ kind: 'target' }), block);
-    buffer.prepared.set(prepared.key, block);
-    // Weights held on the host were only brought in to be prepared.
-    if (guest && buffer.host && buffer.block) {
+    if (this.#preparedBytes + block.size <= this.#weightBudget) {
+      buffer.prepared.set(prepared.key, block);
+      this.#preparedBytes += block.size;
+      this.#withPrepared.add(buffer);
+    } else transient.push({ of: buffer, key: prepared.key, block });
+    if (guest && buffer.block) {
+      this.#staged.push({ bytes: buffer.block.size, until: this.#queue.issued });
       this.#heap.release(buffer.block, this.#queue.issued);
       buffer.block = null;
     }
   }
 
-  #dropPrepared(buffer: WasmBuffer): void {
-    for (const block of buffer.prepared.values()) this.#heap.release(block, this.#queue.issued);
-    buffer.prepared.clear();
+  /** Copies a weight from the host for a short stay, waiting for earlier guests to leave if there are too many. */
+  #bringIn(buffer: WasmBuffer): void {
+    const bytes = buffer.host!.byteLength;
+    const pending = (): number => this.#staged.reduce((sum, guest) => sum + guest.bytes, 0);
+    this.#staged = this.#staged.filter(({ until }) => until > this.#queue.completed);
+    while (this.#staged.length > 0 && pending() + bytes > STAGING) this.#queue.waitFor(this.#staged.shift()!.until);
+    buffer.block = this.#place(buffer.host!);
   }
 
-  /** The block of a buffer, brought in from the host if need be; `keepHost` for a stay that ends soon. */
-  #resident(buffer: WasmBuffer, keepHost = false): Block {
+  #dropPrepared(buffer: WasmBuffer): void {
+    for (const block of buffer.prepared.values()) {
+      this.#preparedBytes -= block.size;
+      this.#heap.release(block, this.#queue.issued);
+    }
+    buffer.prepared.clear();
+    this.#withPrepared.delete(buffer);
+  }
+
+  /** Memory for queued commands to write, or for the host; gives up prepared weights before it gives up. */
+  #allocate(bytes: number, forHost: boolean): Block {
+    const attempt = (): Block => this.#heap.allocate(bytes, forHost ? this.#queue.completed : Infinity);
+    try {
+      return attempt();
+    } catch (error) {
+      const idle = [...this.#withPrepared].filter((buffer) => !this.#pinned.has(buffer));
+      if (!(error instanceof OutOfMemoryError) || (idle.length === 0 && !forHost)) throw error;
+      for (const buffer of idle) this.#dropPrepared(buffer);
+      if (forHost) this.#queue.waitFor(this.#queue.issued);
+      return attempt();
+    }
+  }
+
+  /** The block of a buffer; elements that are only on the host move in for good. */
+  #resident(buffer: WasmBuffer): Block {
     if (!buffer.block && buffer.host) {
       buffer.block = this.#place(buffer.host);
-      if (!keepHost) buffer.host = null;
+      buffer.host = null;
     }
     if (buffer.block) return buffer.block;
     throw new DisposedError('a buffer was used after it was released');
   }
 
   #place(data: HostArray): Block {
-    const block = this.#heap.allocate(data.byteLength, this.#queue.completed);
+    const block = this.#allocate(data.byteLength, true);
     this.#heap.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), block.address);
     return block;
   }

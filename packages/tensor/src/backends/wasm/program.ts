@@ -66,7 +66,7 @@ export interface WasmStep {
 export interface WasmMachine {
   /** Workers that claim chunks. */
   readonly threads: number;
-  /** Whether the relaxed build (fused multiply-add, 6×8 tiles) is in use. */
+  /** Whether the relaxed build (fused multiply-add) is in use. */
   readonly relaxed: boolean;
 }
 

@@ -45,6 +45,8 @@ export interface CommandQueue {
   load(bytes: Uint8Array<ArrayBuffer>): ReadonlyMap<string, number>;
   /** Enqueues a function with its argument words. */
   run(fn: number, words: Int32Array, count: number, chunks: number): void;
+  /** Blocks until commands below `sequence` are done. For rare back-pressure: a page's main thread polls meanwhile. */
+  waitFor(sequence: number): void;
   /** While set, called with the time in milliseconds that each command enqueued from now on takes, once it is known. */
   trace(report: TimeReport | null): void;
   /** Resolves when all commands so far are done; rejects with the first failure since the last fence. */
@@ -90,6 +92,8 @@ export class InlineQueue implements CommandQueue {
     this.#report?.(this.issued, performance.now() - started);
     this.issued++;
   }
+
+  waitFor(): void {}
 
   trace(report: TimeReport | null): void {
     this.#report = report;
@@ -182,6 +186,10 @@ export class WorkerQueue implements CommandQueue {
     this.#enqueue(fn, words, count, chunks);
   }
 
+  waitFor(sequence: number): void {
+    for (let thread = 0; thread < this.threads; thread++) this.#awaitProgress(thread, sequence);
+  }
+
   trace(report: TimeReport | null): void {
     this.#report = report;
     Atomics.store(this.#words, TRACING, report ? 1 : 0);
@@ -226,17 +234,20 @@ export class WorkerQueue implements CommandQueue {
     this.#report?.(sequence, this.#times[at + 1]! - this.#times[at]!);
   }
 
-  /** Blocks while the ring is full. Browsers forbid their main thread to sleep, so there it polls. */
+  /** Blocks while the ring is full. */
   #awaitSpace(): void {
-    for (let thread = 0; thread < this.threads; thread++) {
-      for (;;) {
-        const progress = Atomics.load(this.#words, PROGRESS + thread);
-        if (((this.issued - progress) | 0) < SLOTS) break;
-        try {
-          Atomics.wait(this.#words, PROGRESS + thread, progress, 1);
-        } catch {
-          continue;
-        }
+    for (let thread = 0; thread < this.threads; thread++) this.#awaitProgress(thread, this.issued - SLOTS + 1);
+  }
+
+  /** Blocks until a worker has left the commands below `sequence` behind. */
+  #awaitProgress(thread: number, sequence: number): void {
+    for (;;) {
+      const progress = Atomics.load(this.#words, PROGRESS + thread);
+      if (((sequence - progress) | 0) <= 0) return;
+      try {
+        Atomics.wait(this.#words, PROGRESS + thread, progress, 1);
+      } catch {
+        // Browsers forbid their main thread to sleep: it polls.
       }
     }
   }

@@ -3,12 +3,33 @@ import type { Slot } from '../../../kernel.js';
 import { sizeOf } from '../../../shape.js';
 import { library } from '../library.generated.js';
 import { splitWork, type WasmKernel, type WasmPrepared } from '../program.js';
+import { convolutionAlgorithm } from './convolution-algorithm.js';
 import { epilogueArguments } from './epilogue.js';
 import { product } from './gemm.js';
 import { packedWeight, panelColumns } from './packing.js';
+import { conv2dWinogradWasm } from './winograd.js';
+
+/** Convolution by the algorithm that suits its shape. */
+export const conv2dWasm: WasmKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = {
+  library,
+  program(inputs, outputs, params, machine) {
+    const [images, height, width] = outputs.y.shape as [number, number, number];
+    const [outChannels, channels, kernelY, kernelX] = inputs.weight.shape as [number, number, number, number];
+    const algorithm = convolutionAlgorithm({
+      ...params,
+      images,
+      output: [height, width],
+      channels,
+      outputs: outChannels,
+      kernel: [kernelY, kernelX],
+    });
+    const kernel = algorithm === 'winograd4' ? conv2dWinogradWasm : conv2dImplicitWasm;
+    return kernel.program(inputs, outputs, params, machine);
+  },
+};
 
 /** Convolution as a product without an im2col copy: the rows of the left operand are what the kernel sees of the image. */
-export const conv2dWasm: WasmKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = {
+export const conv2dImplicitWasm: WasmKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = {
   library,
   program(inputs, { y }, { stride, padding, dilation, groups, activation }, machine) {
     const { x, weight } = inputs;
