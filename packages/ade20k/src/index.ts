@@ -9,3 +9,4 @@ export {
   type InferenceInput,
   type InferenceOptions,
 } from '@ii/tensor/image';
+export * from './metrics/index.js';

@@ -1,6 +1,6 @@
 import { address, float, madd, storeFirst, word } from '../../tensor/assembly/simd';
 import { placePoints } from './points';
-import { firstLanes, spreadLargest, sumPoints } from './softmax';
+import { firstLanes, raise, spreadLargest, sumPoints } from './softmax';
 
 /*
  * Scratch memory of a thread: tables over the points of all groups of a pixel, each rounded up to whole vectors of four
@@ -90,12 +90,11 @@ export function dcnv3(args: usize, chunk: i32, thread: i32): void {
         for (let first: usize = 0; first < all; first += points) {
           spreadLargest(mask + (first << 2), largest + (first << 2), points, tail);
         }
+        raise(mask, largest, factors, table);
       }
       placePoints(
         offset,
-        mask,
-        softmax ? largest : 0,
-        factors,
+        softmax ? factors : mask,
         table,
         gridX,
         gridY,

@@ -1,5 +1,3 @@
-import { expNormal4 } from '../../tensor/assembly/activation';
-
 // @ts-ignore: decorator
 @inline
 const magic: f32 = 12582912.0; // 1.5 · 2^23: adding it leaves an integer in the low bits.
@@ -53,7 +51,7 @@ function integer(x: v128, offset: i32): v128 {
  * centre, so that they keep their bits wherever the pixel lies.
  *
  * Per point, `places` gets the byte offsets of two runs of two pixels, upper and under, and `weights` the weights of the
- * four pixels. With `largest`, the mask holds logits, and what they are raised to is written to `factors`.
+ * four pixels.
  *
  * @param count bytes of a table with one word per point.
  * @param pixel bytes of a pixel. @param line of a row of pixels.
@@ -63,8 +61,6 @@ function integer(x: v128, offset: i32): v128 {
 export function placePoints(
   offset: usize,
   mask: usize,
-  largest: usize,
-  factors: usize,
   count: usize,
   gridX: usize,
   gridY: usize,
@@ -96,11 +92,7 @@ export function placePoints(
     v128.store(places, v128.shuffle<i32>(upper, under, 0, 4, 1, 5));
     v128.store(places, v128.shuffle<i32>(upper, under, 2, 6, 3, 7), 16);
 
-    let factor = v128.load(mask + at);
-    if (largest) {
-      factor = expNormal4(f32x4.sub(factor, v128.load(largest + at)));
-      v128.store(factors + at, factor);
-    }
+    const factor = v128.load(mask + at);
     const left = firstWeight(distanceX);
     const right = secondWeight(distanceX, width);
     const top = f32x4.mul(firstWeight(distanceY), factor);

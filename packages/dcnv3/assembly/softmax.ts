@@ -1,3 +1,4 @@
+import { expNormal4 } from '../../tensor/assembly/activation';
 import { largestLane, sumLanes } from '../../tensor/assembly/reduce-lanes';
 
 /** All ones in the lanes that are among the first `count`. */
@@ -20,6 +21,17 @@ export function spreadLargest(logits: usize, to: usize, points: i32, tail: v128)
   for (let at: usize = 0; at < full; at += 16) largest = f32x4.max(largest, v128.load(logits + at));
   largest = largestLane(largest);
   for (let at: usize = 0; at <= full; at += 16) v128.store(to + at, largest);
+}
+
+/** `e^(logit − largest)` of all points; `count` bytes, whole vectors. */
+// @ts-ignore: decorator
+@inline
+export function raise(logits: usize, largest: usize, to: usize, count: usize): void {
+  let at: usize = 0;
+  do {
+    v128.store(to + at, expNormal4(f32x4.sub(v128.load(logits + at), v128.load(largest + at))));
+    at += 16;
+  } while (at < count);
 }
 
 /** The sum over a group's points. */

@@ -46,12 +46,12 @@ function report(name, ms, per) {
   console.log(`${name.padEnd(44)} ${ms.toFixed(3).padStart(8)} ms ${shares.join(' ')}`);
 }
 
-for (const [size, groups, groupChannels] of [
-  [128, 4, 16],
-  [64, 8, 16],
-  [32, 16, 16],
-  [16, 32, 16],
-  [64, 10, 32],
+for (const { size, groups, groupChannels } of [
+  { size: 128, groups: 4, groupChannels: 16 },
+  { size: 64, groups: 8, groupChannels: 16 },
+  { size: 32, groups: 16, groupChannels: 16 },
+  { size: 16, groups: 32, groupChannels: 16 },
+  { size: 64, groups: 10, groupChannels: 32 },
 ]) {
   const shape = [1, size, size, groups * groupChannels];
   const pixels = size * size;

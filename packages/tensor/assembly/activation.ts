@@ -26,12 +26,12 @@ const ln2Low: f32 = -2.12194440e-4;
 // @ts-ignore: decorator
 @inline
 function expReduced(r: v128): v128 {
-  let q = madd(f32x4.splat(1.38189388e-3), r, f32x4.splat(8.36870354e-3));
-  q = madd(q, r, f32x4.splat(4.16682884e-2));
-  q = madd(q, r, f32x4.splat(0.166665211));
-  q = madd(q, r, f32x4.splat(0.49999994));
-  const one = f32x4.splat(1);
-  return f32x4.add(madd(f32x4.mul(r, r), q, r), one);
+  // Pairs of terms side by side: a chain of single terms would wait for each result.
+  const square = f32x4.mul(r, r);
+  const low = madd(f32x4.splat(0.166665211), r, f32x4.splat(0.49999994));
+  const high = madd(f32x4.splat(8.36870354e-3), r, f32x4.splat(4.16682884e-2));
+  const q = madd(madd(f32x4.splat(1.38189388e-3), square, high), square, low);
+  return f32x4.add(madd(square, q, r), f32x4.splat(1));
 }
 
 /** Per lane the smaller of x and bound; NaN stays. */

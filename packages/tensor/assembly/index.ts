@@ -13,3 +13,4 @@ export * from './reduce-softmax';
 export * from './spatial';
 export * from './winograd';
 export * from './winograd-pack';
+export { pyramid } from './pyramid';

@@ -126,6 +126,7 @@ function sumWindow(x: usize, rows: i32, columns: i32, pixel: usize, line: usize)
   let total = f32x4.splat(0);
   for (; rows > 0; rows--) {
     let at = x;
+    let row = f32x4.splat(0);
     for (let left = columns; left > 0; left -= 32) {
       const stop = at + <usize>min(left, 32) * pixel;
       let part = v128.load(at);
@@ -134,8 +135,9 @@ function sumWindow(x: usize, rows: i32, columns: i32, pixel: usize, line: usize)
         part = f32x4.add(part, v128.load(at));
         at += pixel;
       }
-      total = f32x4.add(total, part);
+      row = f32x4.add(row, part);
     }
+    total = f32x4.add(total, row);
     x += line;
   }
   return total;

@@ -1,5 +1,5 @@
 /** Convolutions of UperNet + InternImage-T at 512×512; depthwise ones in time per element. */
-import { conv2d } from './tensor.mjs';
+import { conv2d } from '@ii/tensor';
 import { measure } from './measure.mjs';
 
 /**

@@ -1,10 +1,10 @@
 /** Matrix products: square, the linear layers of InternImage-T at 512×512, and those of a gradient. */
-import { linear, matmul } from './tensor.mjs';
+import { linear, matmul } from '@ii/tensor';
 import { measure } from './measure.mjs';
 
 /**
  * @param {number} m @param {number} k @param {number} n
- * @param {import('./tensor.mjs').Activation} [activation]
+ * @param {import('@ii/tensor').Activation} [activation]
  * @returns {import('./measure.mjs').Case}
  */
 const linearCase = (m, k, n, activation = 'none') => ({
@@ -18,7 +18,7 @@ const linearCase = (m, k, n, activation = 'none') => ({
 });
 
 /**
- * @param {number} m @param {number} k @param {number} n @param {import('./tensor.mjs').MatmulOptions} options
+ * @param {number} m @param {number} k @param {number} n @param {import('@ii/tensor').MatmulOptions} options
  * @returns {import('./measure.mjs').Case}
  */
 const matmulCase = (m, k, n, { transposeA = false, transposeB = false }) => ({

@@ -3,10 +3,10 @@
  * and its median time.
  */
 import { availableParallelism } from 'node:os';
-import { createDevice, Random, scope } from './tensor.mjs';
+import { createDevice, Random, scope } from '@ii/tensor';
 import { measurePeak } from './peak.mjs';
 
-/** @import { Device, Tensor } from './tensor.mjs' */
+/** @import { Device, Tensor } from '@ii/tensor' */
 
 /**
  * @typedef {object} Case

@@ -1,9 +1,10 @@
 import type { Backend, BackendMemory, Operand } from './backends/backend.js';
 import { bytesPerElement, hostArray, type DType, type HostArray } from './dtype.js';
+import { Capture } from './capture.js';
 import { DeviceMismatchError, DisposedError, IIError, ShapeError } from './errors.js';
 import { floatToHalf } from './half.js';
 import type { Bound, Kernel, KernelParams, Signature } from './kernel.js';
-import { adopt, forget } from './scope.js';
+import { adopt, forget, keep, scope } from './scope.js';
 import { checkShape, showShape, sizeOf, type Shape } from './shape.js';
 import { Storage, Tensor } from './tensor.js';
 import { traceEntry, type TraceEntry, type UntimedEntry } from './trace.js';
@@ -123,6 +124,28 @@ export class Device {
       ...entry,
       milliseconds: entry.steps.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
     }));
+  }
+
+  /**
+   * Records what `body` enqueues for inputs like `examples`, without running it. Run the body once before: what modules
+   * derive and keep (folded norms) must not be made in the recording. The body must enqueue the same work each time and
+   * read no tensor.
+   *
+   * @throws IIError when the body keeps tensors that it does not return.
+   */
+  capture(body: (...inputs: Tensor[]) => readonly Tensor[], ...examples: Tensor[]): Capture {
+    const backend = this.#alive();
+    const inputs = examples.map(({ shape, dtype }) => keep(this.empty(shape, dtype)));
+    const run = (...given: Tensor[]): readonly Tensor[] => scope(() => body(...given)).map(keep);
+    if (!backend.record) return new Capture(inputs, run, [], null);
+    try {
+      const buffersOf = (tensors: readonly Tensor[]) => tensors.map((tensor) => tensor.storage.buffer);
+      const { value, recording } = backend.record(() => run(...inputs), buffersOf);
+      return new Capture(inputs, run, value, recording);
+    } catch (error) {
+      for (const input of inputs) input.dispose();
+      throw error;
+    }
   }
 
   /** Resolves when everything enqueued so far is done; rejects with the first error since the last call. */

@@ -75,6 +75,43 @@ export class OutOfMemoryError extends IIError {
   }
 }
 
+/** A request is beyond a limit of the device; nothing was allocated. */
+export class LimitExceededError extends IIError {
+  constructor(
+    /** The limit's name in the device's API, for example `maxStorageBufferBindingSize`. */
+    readonly limit: string,
+    /** Both in the unit of the limit: bytes for sizes. */
+    readonly need: number,
+    readonly have: number,
+    advice: string,
+  ) {
+    super('ERR_LIMIT', `this needs ${limit} of ${need}, and the device has ${have}; ${advice}`);
+  }
+}
+
+/** A GPU was reset, removed or taken away; the tensors on it are gone. */
+export class DeviceLostError extends IIError {
+  constructor(
+    readonly device: string,
+    reason: string,
+  ) {
+    super(
+      'ERR_DEVICE_LOST',
+      `the ${device} device was lost (${reason}) and its tensors with it; make a new device with createDevice and load the weights again`,
+    );
+  }
+}
+
+/** A kernel failed to compile or while it ran: a defect of the kernel or the driver, not of the caller's data. */
+export class KernelFailedError extends IIError {
+  constructor(
+    readonly kernel: string,
+    reason: string,
+  ) {
+    super('ERR_KERNEL_FAILED', `kernel function '${kernel}' failed: ${reason}`);
+  }
+}
+
 /** A file or buffer does not have the format it should have. */
 export class FormatError extends IIError {
   constructor(message: string, options?: ErrorOptions) {

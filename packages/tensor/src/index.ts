@@ -1,4 +1,5 @@
 export { createDevice, deviceNames, type DeviceName, type DeviceOptions } from './create-device.js';
+export type { Capture } from './capture.js';
 export { Device, type DeviceMemory, type TensorOptions } from './device.js';
 export { summarizeTrace, type TraceEntry, type TraceSummary } from './trace.js';
 export type { StepTime } from './backends/backend.js';
@@ -32,6 +33,31 @@ export {
   type WasmScratch,
   type WasmStep,
 } from './backends/wasm/program.js';
+export {
+  defineShader,
+  gpuScratch,
+  linearGrid,
+  read,
+  write,
+  type WebGpuBinding,
+  type WebGpuKernel,
+  type WebGpuMachine,
+  type WebGpuOperand,
+  type WebGpuPrepared,
+  type WebGpuResource,
+  type WebGpuScratch,
+  type WebGpuShader,
+  type WebGpuStep,
+  type WorkgroupGrid,
+} from './backends/webgpu/program.js';
+export {
+  linearBuiltins,
+  linearInvocation,
+  linearWorkgroup,
+  storage,
+  uniformBlock,
+  type UniformBlock,
+} from './backends/webgpu/wgsl.js';
 export * from './ops/index.js';
 export * from './io/index.js';
 export * from './nn/index.js';

@@ -6,6 +6,7 @@
 import type { DType } from './dtype.js';
 import type { ReferenceArray } from './backends/reference/backend.js';
 import type { WasmKernel } from './backends/wasm/program.js';
+import type { WebGpuKernel } from './backends/webgpu/program.js';
 import type { Shape } from './shape.js';
 
 /** What an implementation knows of a tensor without its data. */
@@ -33,6 +34,8 @@ export interface KernelImplementations<I extends Signature<I>, O extends Signatu
   readonly flops?: (inputs: Bound<I, TensorSpec>, outputs: Bound<O, TensorSpec>, params: P) => number;
   /** Steps for the CPU device: exported functions of a WebAssembly library over shared memory. */
   readonly wasm?: WasmKernel<I, O, P>;
+  /** Steps for the GPU device: WGSL shaders and what they are bound to. */
+  readonly webgpu?: WebGpuKernel<I, O, P>;
 }
 
 export interface Kernel<

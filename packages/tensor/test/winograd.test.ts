@@ -2,17 +2,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { conv2dReference } from '../src/backends/reference/conv2d.js';
-import { conv2dImplicitWasm } from '../src/backends/wasm/kernels/conv2d.js';
+import { conv2dImplicitWasm, conv2dWasm } from '../src/backends/wasm/kernels/conv2d.js';
 import { convolutionAlgorithm } from '../src/backends/wasm/kernels/convolution-algorithm.js';
 import { conv2dWinogradWasm } from '../src/backends/wasm/kernels/winograd.js';
-import type { Device } from '../src/device.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
+import { createDevice } from '../src/create-device.js';
 import type { Conv2dInputs, Conv2dParams } from '../src/ops/conv2d.js';
 import type { Activation, EpilogueOptions } from '../src/ops/epilogue.js';
-import { scope } from '../src/scope.js';
 import type { Tensor } from '../src/tensor.js';
-import { deviceMatrix, devices, hostTensor } from '../src/testing/index.js';
-import { drawn, expectAsReference, forEveryFastDevice, random, upload } from './support.js';
+import { compareTensors } from '../src/testing/index.js';
+import { compute, drawn, expectAsReference, forEveryFastDevice, random } from './support.js';
 
 const forced = {
   winograd: defineKernel<Conv2dInputs, { y: Slot }, Conv2dParams>('conv2dWinograd', {
@@ -25,6 +24,7 @@ const forced = {
   }),
 };
 type Forced = keyof typeof forced;
+type Host = ReturnType<typeof random>;
 
 /** A 3×3 convolution by the algorithm given. */
 function convolve(
@@ -41,6 +41,8 @@ function convolve(
   x.device.enqueue(forced[by], { inputs: { x, weight, ...slots }, outputs: { y }, params });
   return y;
 }
+
+const oracle = await createDevice('reference');
 
 const between = (min: number, max: number) => fc.integer({ min, max });
 
@@ -60,11 +62,14 @@ await forEveryFastDevice((device) => {
       const property = fc.asyncProperty(shapes, async ({ n, padding, h, w, c, o, present, activation }) => {
         const out = [h + 2 * padding[0] - 2, w + 2 * padding[1] - 2] as const;
         fc.pre(out[0] > 0 && out[1] > 0);
-        const operands = present.map((key, i) => [key, random(key === 'residual' ? [n, ...out, o] : [o], { seed: 90 + i })]);
+        const operands = present.map((key, i) => [
+          key,
+          random(key === 'residual' ? [n, ...out, o] : [o], { seed: 90 + i }),
+        ]);
         const inputs = {
           x: random([n, h, w, c]),
           weight: random([o, c, 3, 3], { seed: 2 }),
-          ...(Object.fromEntries(operands) as Record<string, ReturnType<typeof random>>),
+          ...(Object.fromEntries(operands) as Record<string, Host>),
         };
         await expectAsReference(
           device,
@@ -76,17 +81,59 @@ await forEveryFastDevice((device) => {
       await fc.assert(property, drawn(60));
     });
 
-    test(`${by}: rows of many tiles, more tiles than one band holds`, async () => {
-      const inputs = { x: random([1, 9, 390, 5]), weight: random([7, 5, 3, 3], { seed: 2 }), bias: random([7], { seed: 3 }) };
-      await expectAsReference(device, inputs, ({ x, weight, bias }) => convolve(by, x, weight, [1, 1], { bias }), {
-        kind: 'sum',
-        magnitude: ({ x, weight, bias }) => convolve(by, x, weight, [1, 1], { bias }),
-      });
+    test(`${by}: two images in more tiles than a band holds`, async () => {
+      const inputs = {
+        x: random([2, 301, 399, 3]),
+        weight: random([2, 3, 3, 3], { seed: 2 }),
+        bias: random([2], { seed: 3 }),
+      };
+      const body = ({ x, weight, bias }: Record<'x' | 'weight' | 'bias', Tensor>) =>
+        convolve(by, x, weight, [1, 1], { bias });
+      await expectAsReference(device, inputs, body, { kind: 'sum', magnitude: body });
     });
   }
 });
 
+await forEveryFastDevice((device) => {
+  test('the error stays small over six layers', async () => {
+    const channels = 64;
+    const layers = 6;
+    // Weights that keep the size of the activations from layer to layer.
+    const bound = Math.sqrt(6 / (9 * channels));
+    const weights = Array.from({ length: layers }, (_, i) => [
+      `weight${i}`,
+      random([channels, channels, 3, 3], { seed: 10 + i, low: -bound, high: bound }),
+    ]);
+    const inputs = { x: random([1, 22, 19, channels]), ...(Object.fromEntries(weights) as Record<string, Host>) };
+    const chain =
+      (by: Forced) =>
+      ({ x, ...rest }: { readonly x: Tensor }): Tensor =>
+        Object.values(rest as Record<string, Tensor>).reduce(
+          (map, weight) => convolve(by, map, weight, [1, 1], { activation: 'relu' }),
+          x,
+        );
+    const expected = await compute(oracle, inputs, chain('implicit'));
+    const error = async (by: Forced) =>
+      compareTensors(await compute(device, inputs, chain(by)), expected, { relative: 1e-5 }).relative;
+    expect(await error('implicit')).toBeLessThan(2e-6);
+    expect(await error('winograd')).toBeLessThan(1e-5);
+  });
+});
+
 describe('algorithm', () => {
+  test('the program says which it is, and goes over the tiles in bands', () => {
+    const operand = (shape: readonly number[]) => ({ kind: 'operand', shape, dtype: 'f32' }) as const;
+    const steps = (size: number) => {
+      const inputs = { x: operand([1, size, size, 512]), weight: operand([512, 512, 3, 3]) };
+      const outputs = { y: operand([1, size, size, 512]) };
+      const params = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1, activation: 'none' } as const;
+      return conv2dWasm.program(inputs, outputs, params, { threads: 1, relaxed: false }).map(({ fn }) => fn);
+    };
+    expect(steps(6)).toEqual(['gemmConv']);
+    expect(steps(16)).toEqual(['winogradInput', 'gemm', 'winogradOutput']);
+    expect(steps(64)).toEqual([...steps(16), ...steps(16)]);
+  });
+
   const at = (size: number, change: object = {}) =>
     convolutionAlgorithm({
       images: 1,
@@ -102,7 +149,8 @@ describe('algorithm', () => {
 
   test('Winograd for the dense 3×3 convolutions of a decode head', () => {
     expect(at(128)).toBe('winograd4');
-    expect(at(32)).toBe('winograd4');
+    expect(at(16)).toBe('winograd4');
+    expect(at(8)).toBe('winograd4');
   });
 
   test('the direct sum where Winograd does not fit or does not pay', () => {
@@ -113,5 +161,6 @@ describe('algorithm', () => {
     expect(at(64, { dilation: [1, 2] })).toBe('implicit');
     expect(at(64, { groups: 2 })).toBe('implicit');
     expect(at(64, { channels: 3 })).toBe('implicit');
+    expect(at(64, { outputs: 3 })).toBe('implicit');
   });
 });

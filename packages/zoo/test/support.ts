@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
-import { encodeSafetensors, type StateDict, type StoredTensor } from '@ii/tensor';
+import { createDevice, encodeSafetensors, type StateDict, type StoredTensor } from '@ii/tensor';
 import { UperNet, type UperNetConfig } from '@ii/upernet';
-import { createDevice } from '@ii/tensor';
 import { main } from '../src/cli/main.js';
+import type { CliStream } from '../src/cli/output.js';
 
 /** A model of the T kind that runs in milliseconds. */
 export const tinyConfig: UperNetConfig = {
@@ -53,16 +53,22 @@ export async function ii(...argv: readonly string[]): Promise<Ran> {
   return iiWith({}, ...argv);
 }
 
-export async function iiWith(options: { readonly signal?: AbortSignal }, ...argv: readonly string[]): Promise<Ran> {
+/** As {@link ii}, aborted by a signal, or on what looks like a terminal. */
+export async function iiWith(
+  { signal = new AbortController().signal, isTTY = false }: { readonly signal?: AbortSignal; readonly isTTY?: boolean },
+  ...argv: readonly string[]
+): Promise<Ran> {
   const written = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof written): Writable =>
-    new Writable({
-      write(chunk: Buffer, _, done) {
-        written[name] += chunk.toString();
-        done();
-      },
-    });
-  const signal = options.signal ?? new AbortController().signal;
+  const stream = (name: keyof typeof written): CliStream =>
+    Object.assign(
+      new Writable({
+        write(chunk: Buffer, _, done) {
+          written[name] += chunk.toString();
+          done();
+        },
+      }),
+      { isTTY, columns: 120 },
+    );
   const status = await main(argv, { stdout: stream('stdout'), stderr: stream('stderr'), signal });
   return { status, ...written };
 }

@@ -29,6 +29,13 @@ export interface BackendMemory {
   readonly reserved: number;
 }
 
+/** Work that was recorded instead of run, ready to be run any number of times. */
+export interface BackendRecording {
+  /** Enqueues all of it. Throws when a buffer that it reads was released or rewritten since. */
+  replay(): void;
+  dispose(): void;
+}
+
 /**
  * What a backend supplies: memory, and the execution of kernels in the order in which they were enqueued. Nothing here
  * waits except {@link Backend.read} and {@link Backend.finish}.
@@ -51,6 +58,14 @@ export interface Backend {
     outputs: Bound<O, Operand>,
     params: P,
   ): void;
+  /**
+   * Records what `body` enqueues instead of running it. The buffers that `results` names are the recording's outputs;
+   * they live as long as it does. A backend without this runs captured work anew each time.
+   */
+  record?<T>(
+    body: () => T,
+    results: (value: T) => readonly BackendBuffer[],
+  ): { readonly value: T; readonly recording: BackendRecording };
   /**
    * While set, told of the time of every step enqueued from now on, at the latest when {@link Backend.finish} resolves;
    * kernels are numbered from 0 in the order in which they are enqueued.

@@ -6,6 +6,7 @@ export { IGNORE_INDEX, labelValues, rgbBytes, rgbImage } from './host-image.js';
 export type { ImageBytes, LabelMap, RgbImage, RgbInput, Size } from './host-image.js';
 export { resizeLinear } from './resize-linear.js';
 export { resizeNearest } from './resize-nearest.js';
+export { hsvToRgb, rgbToHsv } from './hsv.js';
 export { keepRatioSize, multipleOf } from './sizes.js';
 export { normalize, type ChannelStatistics, type PerChannel } from './normalize.js';
 export { LabelRangeError, overlay, type OverlayOptions, type Palette, type Rgb } from './overlay.js';

@@ -153,6 +153,13 @@ export function full(like: Tensor, shape: Shape, value: number): Tensor {
   return y;
 }
 
+/** Overwrites `to` with the elements of `from`, of the same shape and dtype. */
+export function copyInto(to: Tensor, from: Tensor): void {
+  const strides = stridesOf(to.shape);
+  const params = { shape: to.shape, fromStrides: strides, fromOffset: 0, toStrides: strides, toOffset: 0 };
+  if (to.size > 0) to.device.enqueue(copyKernel, { inputs: { x: from }, outputs: { y: to }, params });
+}
+
 function gather(x: Tensor, shape: Shape, fromStrides: readonly number[], fromOffset: number): Tensor {
   const y = x.device.empty(shape, x.dtype);
   const params = { shape, fromStrides, fromOffset, toStrides: stridesOf(shape), toOffset: 0 };

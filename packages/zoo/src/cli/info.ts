@@ -6,8 +6,9 @@ import { openCheckpoint } from '../checkpoint.js';
 import { requireUperNetNames } from '../checkpoint-kind.js';
 import { readConfigFile } from '../config-file.js';
 import { inferConfig, type ConfigSource } from '../infer-config.js';
-import type { InputSize, ZooModel } from '../models/model.js';
-import { countModel, findModel, getModel } from '../registry.js';
+import type { InputSize, TestScale, ZooModel } from '../models/model.js';
+import { countModel, findModel, getModel, type ModelCounts } from '../registry.js';
+import { compareTensors, showFit, type Fit } from './fit.js';
 import { parseSize } from './options.js';
 import { UsageError } from './output.js';
 import type { Session } from './session.js';
@@ -18,17 +19,17 @@ interface InfoFlags {
   readonly config?: string;
 }
 
-/** A model or checkpoint, before it is counted. */
+/** A model of the zoo, or a checkpoint and what is known of it. */
 interface Subject {
   readonly title: string;
+  /** The zoo's model: itself, or for a checkpoint the one of the same shapes. */
   readonly model: ZooModel | null;
   readonly config: UperNetConfig;
-  /** How each value of the configuration is known; null where a file or the registry gives all. */
+  /** How each value of the configuration is known; null where a file or the zoo gives all. */
   readonly sources: Readonly<Record<string, ConfigSource>> | null;
-  readonly testScale: readonly number[] | null;
-  readonly file: { readonly path: string; readonly format: string } | null;
-  /** The tensors of a checkpoint; null for a model without one. */
-  readonly tensors: StateDict | null;
+  readonly testScale: TestScale | null;
+  /** null for a model. */
+  readonly checkpoint: { readonly path: string; readonly format: string; readonly tensors: StateDict } | null;
 }
 
 interface TensorRow {
@@ -49,46 +50,28 @@ export function addInfo(program: Command, session: Session): void {
 }
 
 async function info(name: string, flags: InfoFlags, { output, signal }: Session): Promise<void> {
-  const model = findModel(name) ?? (looksLikeFile(name) ? null : getModel(name));
-  const subject = model ? fromModel(model, flags) : await fromCheckpoint(name, flags.config, signal);
-  const { title, config, sources, testScale, file } = subject;
-  const size = flags.size ?? subject.model?.flopsInput ?? [512, 2048];
+  const named = findModel(name) ?? (looksLikeFile(name) ? null : getModel(name));
+  const subject = named ? fromModel(named, flags) : await fromCheckpoint(name, flags.config, signal);
+  const { title, model, config, sources, testScale, checkpoint } = subject;
+  const size = flags.size ?? model?.flopsInput ?? [512, 2048];
   const counts = countModel(config, size);
   const network = new UperNet(config);
-  const tensors = subject.tensors ? rows(subject.tensors) : rows(new Map(network.namedState()));
-  const fit = subject.tensors ? compare(network, subject.tensors) : null;
+  const entries: Iterable<readonly [string, Omit<TensorRow, 'name'>]> = checkpoint?.tensors ?? network.namedState();
+  const tensors = Array.from(entries, ([key, { shape, dtype }]): TensorRow => ({ name: key, shape, dtype }));
   const bytes = tensors.reduce((sum, { dtype, shape }) => sum + storedByteLength(dtype, shape), 0);
-  const full = { ...resolveUperNetConfig(config), backbone: resolveInternImageConfig(config.backbone) };
-  const { published = null, files = null, note = null } = subject.model ?? {};
+  const fit = checkpoint && compareTensors(network, checkpoint.tensors);
+  const full = resolveAll(config);
+  // Results and remarks are of the zoo's weights, not of every file with these shapes.
+  const { published = null, files = null, note = null } = named ?? {};
 
   output.document({
-    ...{ name: subject.model?.name ?? null, title, file: file?.path ?? null, format: file?.format ?? null },
-    ...{ ...counts, size, testScale, resolution: subject.model?.resolution ?? null, bytes, fit },
+    ...{ name: model?.name ?? null, title, file: checkpoint?.path ?? null, format: checkpoint?.format ?? null },
+    ...{ ...counts, size, testScale, resolution: model?.resolution ?? null, bytes, fit },
     ...{ config: full, sources, published, files, note, tensors },
   });
-  const facts = [
-    ...(file ? [['file', `${file.path} (${file.format})`]] : []),
-    ['#param', `${grouped(counts.params)}${published ? `  (published: ${published.params})` : ''}`],
-    [
-      'FLOPs',
-      `${grouped(counts.flops)} for an input of ${showSize(size)}${published ? `  (published: ${published.flops} for ${showSize(subject.model!.flopsInput)})` : ''}`,
-    ],
-    ['tensors', `${grouped(tensors.length)}, ${showBytes(bytes)}`],
-    ...(testScale ? [['test scale', `${showSize(testScale)} (long × short side)`]] : []),
-    ...(published
-      ? [
-          [
-            'mIoU',
-            `${published.mIoU.ss.toFixed(1)} at one scale, ${published.mIoU.ms.toFixed(1)} over scales and flips (ADE20K validation)`,
-          ],
-        ]
-      : []),
-    ...Object.entries(files ?? {}),
-    ...(note ? [['note', note]] : []),
-    ...(fit ? [['fit', showFit(fit)]] : []),
-  ];
+  const stored = ['tensors', `${grouped(tensors.length)}, ${showBytes(bytes)}`];
   output.text(output.style('bold', title));
-  output.text(alignColumns(facts, 'll').join('\n'));
+  output.text(alignColumns([...facts(subject, named, counts, size, fit), stored], 'll').join('\n'));
   output.text(`\n${output.style('bold', 'configuration')}`);
   output.text(alignColumns(configRows(full, sources), 'lll').join('\n'));
   output.text(`\n${output.style('bold', 'tensors')}`);
@@ -98,83 +81,68 @@ async function info(name: string, flags: InfoFlags, { output, signal }: Session)
 /** Whether an argument that is no model's name must be a path. */
 const looksLikeFile = (name: string): boolean => /[/\\]|\.(pth?|safetensors|bin|ckpt|tar)$/i.test(name);
 
-function fromModel(model: ZooModel, { config }: InfoFlags): Subject {
-  if (config !== undefined)
-    throw new UsageError(`--config is for checkpoints; ${model.name} has its own configuration`);
-  return {
-    title: model.title,
-    model,
-    config: model.config,
-    sources: null,
-    testScale: model.testScale,
-    file: null,
-    tensors: null,
-  };
+function fromModel(model: ZooModel, flags: InfoFlags): Subject {
+  const { name, title, config, testScale } = model;
+  if (flags.config !== undefined) {
+    throw new UsageError(`--config is for checkpoints; ${name} has its own configuration`);
+  }
+  return { title, model, config, sources: null, testScale, checkpoint: null };
 }
 
 async function fromCheckpoint(path: string, configPath: string | undefined, signal: AbortSignal): Promise<Subject> {
   const given = configPath === undefined ? null : await readConfigFile(configPath);
-  const checkpoint = await openCheckpoint(path, { signal });
-  await checkpoint.close();
-  const { name, format, tensors } = checkpoint;
-  const common = { file: { path, format }, tensors };
+  const opened = await openCheckpoint(path, { signal });
+  await opened.close();
+  const { name, format, tensors } = opened;
+  const checkpoint = { path, format, tensors };
   if (given) {
     requireUperNetNames(tensors, name);
-    return {
-      ...common,
-      title: name,
-      model: null,
-      config: given.config,
-      sources: null,
-      testScale: given.testScale ?? null,
-    };
+    const { config, testScale = null } = given;
+    return { title: name, model: null, config, sources: null, testScale, checkpoint };
   }
-  const { config, sources, model, testScale } = inferConfig(tensors, checkpoint);
-  const title = model ? `${model.title} (by its shapes)` : `UPerNet InternImage of ${name}`;
-  return { ...common, title, model, config, sources, testScale };
+  const inferred = inferConfig(tensors, opened);
+  const { model } = inferred;
+  return { ...inferred, title: model ? `${name}: the shapes of ${model.title}` : name, checkpoint };
 }
 
-function rows(
-  tensors: Iterable<readonly [string, { readonly shape: readonly number[]; readonly dtype: StoredDType }]>,
-): TensorRow[] {
-  return Array.from(tensors, ([name, { shape, dtype }]) => ({ name, shape, dtype }));
+/** The configuration with every default filled in. */
+function resolveAll(config: UperNetConfig): object {
+  const { backbone, ...heads } = resolveUperNetConfig(config);
+  const { channels, depths, groups, ...options } = resolveInternImageConfig(backbone);
+  return { backbone: { channels, depths, groups, ...options }, ...heads };
 }
 
-interface Fit {
-  readonly missing: readonly string[];
-  readonly unexpected: readonly string[];
-  readonly misshapen: readonly string[];
-}
-
-/** How the tensors differ from those of the configuration; the batch counters are optional. */
-function compare(network: UperNet, tensors: StateDict): Fit {
-  const expected = new Map(network.namedState());
-  const named = [...expected];
-  return {
-    missing: named
-      .filter(([name]) => !tensors.has(name) && !name.endsWith('.num_batches_tracked'))
-      .map(([name]) => name),
-    unexpected: [...tensors.keys()].filter((name) => !expected.has(name)),
-    misshapen: named
-      .filter(([name, { shape }]) => tensors.has(name) && String(tensors.get(name)!.shape) !== String(shape))
-      .map(([name]) => name),
-  };
-}
-
-function showFit(fit: Fit): string {
-  const problems = Object.entries(fit).filter(([, names]) => names.length > 0);
-  if (problems.length === 0) return 'every tensor is there and has the shape of this configuration';
-  return problems
-    .map(([kind, names]) => `${names.length} ${kind} (${names[0]}${names.length > 1 ? ', …' : ''})`)
-    .join('; ');
+function facts(
+  { testScale, checkpoint }: Subject,
+  named: ZooModel | null,
+  { params, flops }: ModelCounts,
+  size: InputSize,
+  fit: Fit | null,
+): string[][] {
+  const rows: string[][] = [];
+  const published = named?.published;
+  if (checkpoint) rows.push(['file', `${checkpoint.path} (${checkpoint.format})`]);
+  rows.push(['#param', grouped(params) + (published ? `  (published: ${published.params})` : '')]);
+  const official = published ? `  (published: ${published.flops} for ${showSize(named.flopsInput)})` : '';
+  rows.push(['FLOPs', `${grouped(flops)} for an input of ${showSize(size)}${official}`]);
+  if (published) {
+    const { ss, ms } = published.mIoU;
+    rows.push(['mIoU', `${ss.toFixed(1)} at one scale, ${ms.toFixed(1)} over scales and flips (ADE20K validation)`]);
+  }
+  if (testScale) rows.push(['test scale', `${showSize(testScale)} (long × short side)`]);
+  rows.push(...Object.entries(named?.files ?? {}));
+  if (named?.note) rows.push(['note', named.note]);
+  if (fit) rows.push(['fit', showFit(fit)]);
+  return rows;
 }
 
 /** Every value of the configuration on a line, with where it comes from. */
 function configRows(config: object, sources: Subject['sources'], prefix = ''): string[][] {
   return Object.entries(config).flatMap(([key, value]) => {
     const path = prefix + key;
-    if (value !== null && typeof value === 'object' && !Array.isArray(value))
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
       return configRows(value, sources, `${path}.`);
+    }
     const source = sources?.[path];
     return [[path, JSON.stringify(value), source ? `from ${source}` : '']];
   });

@@ -57,59 +57,62 @@ export function addSegment(program: Command, session: Session): void {
 
 async function segment(images: readonly string[], flags: SegmentFlags, session: Session): Promise<void> {
   const { output, progress, signal } = session;
-  const plan = await planOutputs(images, flags);
-  const photos = await readPhotos(images, signal, (done) => progress.show('reading photos', done, images.length));
-  progress.clear();
-
   const started = performance.now();
   const chosen = await chooseModel(flags, signal);
+  const openMs = performance.now() - started;
   const classes = classTable(chosen.config.numClasses ?? 150, chosen.checkpoint?.meta);
-  if (flags.labels !== undefined && classes.names.length > 256) {
+  let plan: ImageOutputs[];
+  let photos: Photo[];
+  let loaded: { model: Segmentor; ms: number };
+  try {
+    if (flags.labels !== undefined && classes.names.length > 256) {
+      throw new UsageError(`--labels holds ids below 256, and this model has ${classes.names.length} classes`);
+    }
+    plan = await planOutputs(images, flags);
+    photos = await readPhotos(images, signal, (done) => progress.show('reading photos', done, images.length));
+    progress.clear();
+    if (chosen.warning) output.warn(chosen.warning);
+    loaded = await load(chosen, flags, session);
+  } finally {
+    progress.clear();
     await chosen.checkpoint?.close();
-    throw new UsageError(
-      `--labels stores ids of 8 bits, and this model has ${classes.names.length} classes; use --save-logits`,
-    );
   }
-  if (chosen.warning) output.warn(chosen.warning);
-  const model = await load(chosen, flags, session);
-  const loadMs = performance.now() - started;
+  const run: Run = { chosen, classes, model: loaded.model, flags, loadMs: openMs + loaded.ms };
   try {
     const reports: ImageReport[] = [];
     for (const [i, photo] of photos.entries()) {
-      if (photos.length > 1) progress.show('segmenting', i, photos.length);
-      const run = { chosen, classes, model, flags, loadMs };
+      progress.show('segmenting', i, photos.length);
       const report = await segmentPhoto(photo, plan[i]!, run, signal);
-      reports.push(report);
       progress.clear();
+      reports.push(report);
       output.text(showSegmentation(report, output));
     }
     output.document(reports);
   } finally {
-    model.dispose();
+    run.model.dispose();
   }
 }
 
-/** Makes the device and puts the weights on it; closes the checkpoint. */
-async function load(chosen: ChosenModel, flags: SegmentFlags, { progress, signal }: Session): Promise<Segmentor> {
-  const { config, checkpoint, weights } = chosen;
+/** Makes the device and puts the weights on it. */
+async function load(
+  { title, config, checkpoint, weights }: ChosenModel,
+  { device, threads }: SegmentFlags,
+  { progress, signal }: Session,
+): Promise<{ model: Segmentor; ms: number }> {
+  const started = performance.now();
   try {
-    const given =
-      checkpoint && weights.kind === 'checkpoint'
-        ? { weights: checkpoint.tensors }
-        : { seed: weights.kind === 'untrained' ? weights.seed : 0 };
-    return await createUperNet(config, {
-      ...given,
-      device: flags.device,
-      ...(flags.threads !== undefined && { threads: flags.threads }),
+    const model = await createUperNet(config, {
+      ...(checkpoint && { weights: checkpoint.tensors }),
+      ...(weights.kind === 'untrained' && { seed: weights.seed }),
+      ...(threads !== undefined && { threads }),
+      device,
       signal,
       onProgress: ({ loaded, total }) => progress.show('loading weights', loaded, total),
     });
+    return { model, ms: performance.now() - started };
   } catch (error) {
     if (!(error instanceof StateDictError) || !checkpoint) throw error;
-    throw new IIError(error.code, `'${checkpoint.name}' and ${chosen.title}: ${error.message}`, { cause: error });
-  } finally {
-    progress.clear();
-    await checkpoint?.close();
+    throw new IIError(error.code, `'${checkpoint.name}' and ${title}: ${error.message}`, { cause: error });
   }
 }
 
@@ -157,9 +160,11 @@ async function segmentPhoto(photo: Photo, outputs: ImageOutputs, run: Run, signa
     selection: model.device.selection,
     classes: shares.entries.map(({ id, name, share, pixels }) => ({ id, name, share, pixels })),
     outputs,
-    timings: { loadMs, decodeMs: photo.decodeMs, inferenceMs },
+    timings: { loadMs: tenths(loadMs), decodeMs: tenths(photo.decodeMs), inferenceMs: tenths(inferenceMs) },
   };
 }
+
+const tenths = (value: number): number => Math.round(value * 10) / 10;
 
 async function writeOutputs(
   outputs: ImageOutputs,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UperNet } from '@ii/upernet';
+import { demoModel } from '../../src/index.js';
 import { checkpointOf, ii, tinyConfig } from '../support.js';
 
 interface Counts {
@@ -99,6 +100,20 @@ describe('ii info', () => {
 
   it('says that the demo model is untrained', async () => {
     expect((await ii('info', 'demo')).stdout).toMatch(/note +a small untrained model .* its labels mean nothing/);
+  });
+
+  it('does not claim published results or the demo’s note for a file of the same shapes', async () => {
+    const path = join(folder, 'demo.safetensors');
+    await writeFile(path, await checkpointOf(demoModel.config, 1));
+    const { stdout } = await ii('info', path, '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: 'demo',
+      published: null,
+      files: null,
+      note: null,
+      testScale: [1024, 256],
+    });
+    expect((await ii('info', path)).stdout).toMatch(/^demo\.safetensors: the shapes of demo model\n/);
   });
 
   it('tells a checkpoint with a configuration', async () => {

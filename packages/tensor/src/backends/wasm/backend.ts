@@ -2,12 +2,14 @@ import { bytesPerElement, hostArray, type DType, type HostArray } from '../../dt
 import { DisposedError, IIError, OutOfMemoryError, UnsupportedKernelError } from '../../errors.js';
 import { floatToHalf } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
-import type { Backend, BackendBuffer, BackendMemory, Operand, StepReport } from '../backend.js';
+import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
 import { hasRelaxedSimd, libraryBytes } from './build.js';
-import { Heap, type Block } from './heap.js';
+import type { Block } from './address-space.js';
+import { Heap } from './heap.js';
 import {
   maxArguments,
   type WasmArgument,
+  type WasmFloat,
   type WasmLibrary,
   type WasmMachine,
   type WasmOperand,
@@ -16,6 +18,7 @@ import {
   type WasmStep,
 } from './program.js';
 import { InlineQueue, WorkerQueue, type CommandQueue } from './queue.js';
+import { Recording, isPlanned } from './recording.js';
 
 class WasmBuffer implements BackendBuffer {
   readonly backend = 'wasm';
@@ -24,6 +27,10 @@ class WasmBuffer implements BackendBuffer {
   /** Elements kept on the host until a kernel reads them as they are. */
   host: HostArray | null = null;
   readonly prepared = new Map<string, Block>();
+  /** Recordings that read this memory or a prepared form of it. */
+  readonly readers = new Set<Recording>();
+  /** Whether the memory is a recording's: it goes with the recording. */
+  borrowed = false;
 
   constructor(
     readonly dtype: DType,
@@ -66,6 +73,7 @@ export class WasmBackend implements Backend {
   /** While tracing: the step of each command that is to be timed. */
   #traced: Map<number, { readonly call: number; readonly step: string }> | null = null;
   #calls = 0;
+  #recording: Recording | null = null;
   readonly #weightBudget: number;
   #preparedBytes = 0;
   readonly #withPrepared = new Set<WasmBuffer>();
@@ -103,7 +111,7 @@ export class WasmBackend implements Backend {
 
   allocate(dtype: DType, length: number): WasmBuffer {
     const buffer = new WasmBuffer(dtype, length);
-    buffer.block = this.#allocate(length * bytesPerElement(dtype), false);
+    buffer.block = this.#take(length * bytesPerElement(dtype));
     return buffer;
   }
 
@@ -122,13 +130,16 @@ export class WasmBackend implements Backend {
   release(buffer: BackendBuffer): void {
     const own = this.#own(buffer);
     this.#dropPrepared(own);
-    if (own.block) this.#heap.release(own.block, this.#queue.issued);
+    this.#invalidateReaders(own);
+    if (own.block && !own.borrowed) this.#give(own.block);
     own.block = null;
     own.host = null;
   }
 
   async read(buffer: BackendBuffer): Promise<HostArray> {
     const own = this.#own(buffer);
+    if (this.#recording)
+      throw new IIError('ERR_CAPTURE', 'capture: a tensor was read in the body; read the results of run() instead');
     if (own.host) return own.host.slice();
     await this.#queue.fence();
     const out = hostArray(own.dtype, own.length);
@@ -157,6 +168,30 @@ export class WasmBackend implements Backend {
       this.#pinned.clear();
     }
     this.#calls++;
+  }
+
+  record<T>(body: () => T, results: (value: T) => readonly BackendBuffer[]): { value: T; recording: BackendRecording } {
+    if (this.#recording) throw new IIError('ERR_CAPTURE', 'capture: captures do not nest');
+    const recording = new Recording(this.#heap, this.#queue);
+    this.#recording = recording;
+    let value: T;
+    let kept: WasmBuffer[];
+    try {
+      value = body();
+      kept = results(value).map((buffer) => this.#own(buffer));
+    } catch (error) {
+      recording.dispose();
+      throw error;
+    } finally {
+      this.#recording = null;
+    }
+    recording.finish(kept.flatMap(({ block }) => (block && isPlanned(block) ? [block] : [])));
+    for (const buffer of kept) {
+      if (!buffer.block || !isPlanned(buffer.block)) continue;
+      buffer.block = recording.locate(buffer.block);
+      buffer.borrowed = true;
+    }
+    return { value, recording };
   }
 
   trace(report: StepReport | null): void {
@@ -198,30 +233,43 @@ export class WasmBackend implements Backend {
         for (const arg of args) {
           if (typeof arg === 'object' && arg.kind === 'prepared') this.#prepare(kernel, library, arg, own);
         }
-        for (let i = 0; i < args.length; i++) this.#encode(args[i]!, i, own);
+        const planned = args.flatMap((arg, i) => (this.#encode(arg, i, own) ? [i] : []));
+        if (this.#recording) {
+          this.#recording.note(index, this.#words, args.length, chunks, planned);
+          continue;
+        }
         this.#traced?.set(this.#queue.issued, { call: this.#calls, step: fn });
         this.#queue.run(index, this.#words, args.length, chunks);
       }
     } finally {
-      const transient = own.transient.map(({ block }) => block);
-      for (const block of [...own.scratch.values(), ...transient]) this.#heap.release(block, this.#queue.issued);
+      for (const block of own.scratch.values()) this.#give(block);
+      for (const { block } of own.transient) this.#heap.release(block, this.#queue.issued);
     }
   }
 
-  #encode(arg: WasmArgument, i: number, { target, scratch, transient }: ProgramMemory): void {
+  /** Writes the word of an argument; true where it is an address in the memory of a recording. */
+  #encode(arg: WasmArgument, i: number, own: ProgramMemory): boolean {
     if (typeof arg === 'number') this.#words[i] = arg;
     else if (arg.kind === 'f32') this.#floats[i] = arg.value;
-    else if (arg.kind === 'operand') this.#words[i] = this.#resident((arg as BoundOperand).buffer).address;
-    else if (arg.kind === 'target') this.#words[i] = target!.address;
-    else if (arg.kind === 'prepared') {
-      const { buffer } = arg.of as BoundOperand;
-      const own = transient.find(({ of, key }) => of === buffer && key === arg.key);
-      this.#words[i] = (own?.block ?? buffer.prepared.get(arg.key)!).address;
-    } else {
-      const block = scratch.get(arg) ?? this.#allocate(arg.bytes, false);
-      scratch.set(arg, block);
+    else {
+      const block = this.#locate(arg, own);
       this.#words[i] = block.address;
+      return isPlanned(block);
     }
+    return false;
+  }
+
+  #locate(arg: Exclude<WasmArgument, number | WasmFloat>, { target, scratch, transient }: ProgramMemory): Block {
+    if (arg.kind === 'target') return target!;
+    if (arg.kind === 'scratch') {
+      const block = scratch.get(arg) ?? this.#take(arg.bytes);
+      scratch.set(arg, block);
+      return block;
+    }
+    const { buffer } = (arg.kind === 'prepared' ? arg.of : arg) as BoundOperand;
+    this.#recording?.listedIn(buffer.readers);
+    if (arg.kind === 'operand') return this.#resident(buffer);
+    return transient.find(({ of, key }) => of === buffer && key === arg.key)?.block ?? buffer.prepared.get(arg.key)!;
   }
 
   /** Makes the prepared form of an operand, unless it is there; beyond the budget it lives for one program. */
@@ -230,10 +278,20 @@ export class WasmBackend implements Backend {
     this.#pinned.add(buffer);
     if (buffer.prepared.has(prepared.key)) return;
     if (transient.some(({ of, key }) => of === buffer && key === prepared.key)) return;
+    const recording = this.#recording;
+    if (recording && this.#preparedBytes + prepared.bytes > this.#weightBudget) {
+      throw new IIError(
+        'ERR_CAPTURE',
+        'capture: the weights are beyond the budget of the device and change places; run without capture',
+      );
+    }
+    // What is prepared stays: it is made now, also while commands are only noted.
+    this.#recording = null;
     const block = this.#allocate(prepared.bytes, false);
     const guest = buffer.block === null;
     if (guest) this.#bringIn(buffer);
     this.#run(kernel, library, prepared.fill({ kind: 'target' }), block);
+    this.#recording = recording;
     if (this.#preparedBytes + block.size <= this.#weightBudget) {
       buffer.prepared.set(prepared.key, block);
       this.#preparedBytes += block.size;
@@ -256,6 +314,7 @@ export class WasmBackend implements Backend {
   }
 
   #dropPrepared(buffer: WasmBuffer): void {
+    if (buffer.prepared.size > 0) this.#invalidateReaders(buffer);
     for (const block of buffer.prepared.values()) {
       this.#preparedBytes -= block.size;
       this.#heap.release(block, this.#queue.issued);
@@ -264,13 +323,30 @@ export class WasmBackend implements Backend {
     this.#withPrepared.delete(buffer);
   }
 
+  /** Memory that recordings read goes away; the recording that is being made keeps what its own body gives back. */
+  #invalidateReaders({ readers }: WasmBuffer): void {
+    for (const recording of readers) if (recording !== this.#recording) recording.invalidate();
+  }
+
+  /** Memory for the commands that are enqueued or recorded now. */
+  #take(bytes: number): Block {
+    return this.#recording ? this.#recording.allocate(bytes) : this.#allocate(bytes, false);
+  }
+
+  #give(block: Block): void {
+    if (this.#recording) this.#recording.release(block);
+    else this.#heap.release(block, this.#queue.issued);
+  }
+
   /** Memory for queued commands to write, or for the host; gives up prepared weights before it gives up. */
   #allocate(bytes: number, forHost: boolean): Block {
     const attempt = (): Block => this.#heap.allocate(bytes, forHost ? this.#queue.completed : Infinity);
     try {
       return attempt();
     } catch (error) {
-      const idle = [...this.#withPrepared].filter((buffer) => !this.#pinned.has(buffer));
+      const idle = [...this.#withPrepared]
+        .filter(({ readers }) => readers.size === 0)
+        .filter((b) => !this.#pinned.has(b));
       if (!(error instanceof OutOfMemoryError) || (idle.length === 0 && !forHost)) throw error;
       for (const buffer of idle) this.#dropPrepared(buffer);
       if (forHost) this.#queue.waitFor(this.#queue.issued);

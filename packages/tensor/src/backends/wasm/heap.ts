@@ -1,43 +1,28 @@
 import { OutOfMemoryError } from '../../errors.js';
+import { AddressSpace, type Block } from './address-space.js';
 import { HEAP } from './protocol.js';
 
 const PAGE = 65536;
-/** Blocks begin on cache lines; the extra line lets vector loads run past the end. */
-const ALIGN = 64;
-const SLACK = 64;
 const MAX_PAGES = 65536;
 /** Growing by this much at a time keeps growth rare without claiming much more than is used. */
 const GROWTH = 16 << 20;
 
-interface FreeBlock {
-  address: number;
-  size: number;
-  /** Commands up to this number may still touch the block. */
-  freedAt: number;
-}
-
-export interface Block {
-  readonly address: number;
-  readonly size: number;
-}
-
 /**
- * The memory of the CPU device: one WebAssembly memory, best-fit allocation with coalescing. A block freed while
- * commands that use it are still queued may be reused at once by later commands, since the queue runs in order; the
- * host, which writes at once, only gets blocks that no queued command touches.
+ * The memory of the CPU device: one WebAssembly memory. A block freed while commands that use it are still queued may
+ * be reused at once by later commands, since the queue runs in order; the host, which writes at once, only gets blocks
+ * that no queued command touches.
  */
 export class Heap {
   readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
-  readonly #free: FreeBlock[] = [];
-  #end = HEAP;
-  #used = 0;
+  readonly #space: AddressSpace;
   #bytes: Uint8Array;
 
   constructor() {
     const initial = Math.ceil((HEAP + GROWTH) / PAGE);
     this.memory = createMemory(initial);
     this.shared = !(this.memory.buffer instanceof ArrayBuffer);
+    this.#space = new AddressSpace(HEAP, (end, bytes) => this.#growTo(end, bytes));
     this.#bytes = new Uint8Array(this.memory.buffer);
   }
 
@@ -48,7 +33,7 @@ export class Heap {
   }
 
   get used(): number {
-    return this.#used;
+    return this.#space.used;
   }
 
   get reserved(): number {
@@ -60,86 +45,33 @@ export class Heap {
    * @throws OutOfMemoryError when the memory cannot grow far enough.
    */
   allocate(bytes: number, completed: number): Block {
-    const size = Math.ceil((bytes + SLACK) / ALIGN) * ALIGN;
-    let best = -1;
-    for (let i = 0; i < this.#free.length; i++) {
-      const block = this.#free[i]!;
-      if (block.size < size || block.freedAt > completed) continue;
-      if (best < 0 || block.size < this.#free[best]!.size) best = i;
-    }
-    const address = best < 0 ? this.#extend(size, bytes, completed) : this.#take(best, size);
-    this.#used += size;
-    return { address, size };
+    return this.#space.allocate(bytes, completed);
   }
 
   /** @param sequence number of the last command that was enqueued. */
-  release({ address, size }: Block, sequence: number): void {
-    this.#used -= size;
-    const free = this.#free;
-    let at = 0;
-    for (let high = free.length; at < high;) {
-      const middle = (at + high) >> 1;
-      if (free[middle]!.address < address) at = middle + 1;
-      else high = middle;
-    }
-    const block = { address, size, freedAt: sequence };
-    const next = free[at];
-    if (next && address + size === next.address) {
-      block.size += next.size;
-      block.freedAt = Math.max(block.freedAt, next.freedAt);
-      free.splice(at, 1);
-    }
-    const previous = free[at - 1];
-    if (previous && previous.address + previous.size === address) {
-      previous.size += block.size;
-      previous.freedAt = Math.max(previous.freedAt, block.freedAt);
-    } else {
-      free.splice(at, 0, block);
-    }
+  release(block: Block, sequence: number): void {
+    this.#space.release(block, sequence);
   }
 
-  #take(index: number, size: number): number {
-    const block = this.#free[index]!;
-    const { address } = block;
-    if (block.size === size) this.#free.splice(index, 1);
-    else {
-      block.address += size;
-      block.size -= size;
-    }
-    return address;
-  }
-
-  #extend(size: number, bytes: number, completed: number): number {
-    const last = this.#free.at(-1);
-    const joins = last && last.address + last.size === this.#end && last.freedAt <= completed;
-    const address = joins ? last.address : this.#end;
-    const end = address + size;
-    if (end > this.reserved) {
-      const want = Math.min(MAX_PAGES, Math.ceil(Math.max(end, this.reserved + GROWTH) / PAGE));
-      const pages = Math.ceil(end / PAGE) > MAX_PAGES ? -1 : want - this.reserved / PAGE;
-      if (pages < 0 || !this.#grow(pages, Math.ceil(end / PAGE) - this.reserved / PAGE)) {
-        throw new OutOfMemoryError(
-          bytes,
-          MAX_PAGES * PAGE - this.#used,
-          `wasm: ${bytes} bytes do not fit the WebAssembly memory (${this.#used} bytes in use, at most ${MAX_PAGES * PAGE}); use a smaller input or batch, or dispose of tensors that are no longer needed`,
-        );
+  #growTo(end: number, bytes: number): void {
+    if (end <= this.reserved) return;
+    const least = Math.ceil(end / PAGE);
+    const wanted = Math.min(MAX_PAGES, Math.ceil(Math.max(end, this.reserved + GROWTH) / PAGE));
+    if (least <= MAX_PAGES) {
+      for (const pages of [wanted, least]) {
+        try {
+          this.memory.grow(pages - this.reserved / PAGE);
+          return;
+        } catch {
+          // The engine gives no reason; the smaller request may fit.
+        }
       }
     }
-    if (joins) this.#free.pop();
-    this.#end = end;
-    return address;
-  }
-
-  #grow(pages: number, least: number): boolean {
-    for (const count of [pages, least]) {
-      try {
-        this.memory.grow(count);
-        return true;
-      } catch {
-        // The engine gives no reason; a smaller request may fit.
-      }
-    }
-    return false;
+    throw new OutOfMemoryError(
+      bytes,
+      MAX_PAGES * PAGE - this.used,
+      `wasm: ${bytes} bytes do not fit the WebAssembly memory (${this.used} bytes in use, at most ${MAX_PAGES * PAGE}); use a smaller input or batch, or dispose of tensors that are no longer needed`,
+    );
   }
 }
 

@@ -13,6 +13,9 @@ export const MAX_THREADS = 64;
 /** Whether worker 0 notes when commands begin and end. */
 export const TRACING = 384;
 
+/** Number of kernel functions that failed; each worker also posts the reason. */
+export const FAILURES = 400;
+
 /** First word of the ring. */
 export const RING = 1024;
 export const SLOTS = 8192;

@@ -2,13 +2,14 @@
  * Two ways to run the same commands: workers that take them from a ring in shared memory, and the calling thread where
  * shared memory or workers are not to be had.
  */
-import { IIError } from '../../errors.js';
+import { KernelFailedError } from '../../errors.js';
 import type { Heap } from './heap.js';
 import { functionNames, kernelFunctions, type KernelFunction } from './library.js';
 import {
   ARGUMENTS,
   CHUNKS,
   DONE,
+  FAILURES,
   FENCE,
   FUNCTION,
   HEAD,
@@ -21,16 +22,6 @@ import {
   slotOf,
   timesOf,
 } from './protocol.js';
-
-/** A kernel failed while it ran: a defect of the kernel, not of the caller's data. */
-export class KernelFailedError extends IIError {
-  constructor(
-    readonly kernel: string,
-    reason: string,
-  ) {
-    super('ERR_KERNEL_FAILED', `kernel function '${kernel}' failed: ${reason}`);
-  }
-}
 
 /** Told how long a command took. */
 export type TimeReport = (sequence: number, milliseconds: number) => void;
@@ -140,6 +131,10 @@ export class WorkerQueue implements CommandQueue {
   /** By the number of the fence command, modulo 2³². */
   readonly #fences = new Map<number, PendingFence>();
   #fenced = 0;
+  /** Fences that were passed, until all failures before them are known. */
+  readonly #passed: PendingFence[] = [];
+  /** Failures whose reason has arrived. */
+  #reported = 0;
   #failure: Error | null = null;
 
   private constructor(heap: Heap, threads: number) {
@@ -271,22 +266,29 @@ export class WorkerQueue implements CommandQueue {
   }
 
   #receive({ fence, error, operation }: WorkerMessage): void {
-    if (error !== undefined) this.#failure ??= new KernelFailedError(this.#names[operation ?? -1] ?? 'unknown', error);
-    if (fence === undefined) return;
-    const pending = this.#fences.get(fence);
-    this.#fences.delete(fence);
+    if (error !== undefined) {
+      this.#reported++;
+      this.#failure ??= new KernelFailedError(this.#names[operation ?? -1] ?? 'unknown', error);
+    }
+    const pending = fence === undefined ? undefined : this.#fences.get(fence);
     if (pending) {
+      this.#fences.delete(pending.sequence | 0);
       this.#fenced = pending.sequence + 1;
       for (const sequence of this.#timed) if (sequence < pending.sequence) this.#reportTime(sequence);
+      this.#passed.push(pending);
+    }
+    // Another worker's report of a failure may still be on its way when worker 0 reports the fence.
+    if (Atomics.load(this.#words, FAILURES) !== this.#reported) return;
+    for (const { resolve, reject } of this.#passed.splice(0)) {
+      if (this.#failure) reject(this.#failure);
+      else resolve();
+      this.#failure = null;
     }
     if (this.#fences.size === 0) this.#workers[0]?.unref?.();
-    if (this.#failure) pending?.reject(this.#failure);
-    else pending?.resolve();
-    this.#failure = null;
   }
 
   #fail(error: Error): void {
-    for (const { reject } of this.#fences.values()) reject(error);
+    for (const { reject } of [...this.#fences.values(), ...this.#passed.splice(0)]) reject(error);
     this.#fences.clear();
     this.#failure = error;
   }

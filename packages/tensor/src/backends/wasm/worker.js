@@ -6,6 +6,7 @@ import {
   ARGUMENTS,
   CHUNKS,
   DONE,
+  FAILURES,
   FENCE,
   FUNCTION,
   HEAD,
@@ -78,6 +79,7 @@ function work({ memory, thread }) {
         try {
           functions[operation]?.(args, chunk, thread);
         } catch (error) {
+          Atomics.add(words, FAILURES, 1);
           post({ error: String(error), operation });
         }
         count++;

@@ -1,0 +1,53 @@
+/** Pieces of WGSL that the shaders share: declarations of what a step binds, and places in a grid. */
+
+/** A storage buffer as a shader declares it; `false`, `null` and `undefined` stand for one that is left out. */
+export type StorageDeclaration =
+  readonly [access: 'read' | 'read_write', name: string, type: string] | false | null | undefined;
+
+/** Declares the buffers of a step in the order of its bindings. */
+export function storage(...buffers: readonly StorageDeclaration[]): string {
+  return buffers
+    .filter((buffer) => Array.isArray(buffer))
+    .map(([access, name, type], i) => `@group(0) @binding(${i}) var<storage, ${access}> ${name}: ${type};`)
+    .join('\n');
+}
+
+export type UniformType = 'u32' | 'i32' | 'f32';
+
+/** A step's uniform words by name, and their declaration in WGSL, which cannot go apart. */
+export interface UniformBlock<F extends Readonly<Record<string, UniformType>>> {
+  /** `struct Params {…}` and `var<uniform> params: Params`. */
+  readonly wgsl: string;
+  /** The words of a step. */
+  words(values: { readonly [K in keyof F]: number }): number[];
+}
+
+const floatView = new Float32Array(1);
+const bitsView = new Uint32Array(floatView.buffer);
+
+/** The bits of an f32. */
+export function floatBits(value: number): number {
+  floatView[0] = value;
+  return bitsView[0]!;
+}
+
+/** Declares uniform words; WGSL reads them as `params.name`. */
+export function uniformBlock<const F extends Readonly<Record<string, UniformType>>>(fields: F): UniformBlock<F> {
+  const entries = Object.entries(fields);
+  const members = entries.map(([name, type]) => `  ${name}: ${type},`).join('\n');
+  return {
+    wgsl: `struct Params {\n${members}\n}\n@group(1) @binding(0) var<uniform> params: Params;`,
+    words: (values) => entries.map(([name, type]) => (type === 'f32' ? floatBits(values[name]!) : values[name]! >>> 0)),
+  };
+}
+
+/** Parameters of `main` from which {@link linearWorkgroup} and {@link linearInvocation} are computed. */
+export const linearBuiltins =
+  '@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, ' +
+  '@builtin(local_invocation_index) local: u32';
+
+/** The number of the workgroup in a grid made by `linearGrid`. */
+export const linearWorkgroup = '(group.y * groups.x + group.x)';
+
+/** The number of the invocation in a grid made by `linearGrid` of workgroups of `size` invocations. */
+export const linearInvocation = (size: number): string => `(${linearWorkgroup} * ${size}u + local)`;
