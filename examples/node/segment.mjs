@@ -1,14 +1,15 @@
 // A photo through a checkpoint: node examples/node/segment.mjs PHOTO [CHECKPOINT]
 import { ADE20K_CLASS_NAMES } from '@ii/ade20k';
 import { createUperNet } from '@ii/upernet';
-import { decodeImage, inferConfig, openCheckpoint } from '@ii/zoo';
+import { inferConfig, openCheckpoint } from '@ii/zoo';
+import { decodeImage } from '@ii/zoo/node';
 
 const [photo = 'examples/photos/street.jpg', file] = process.argv.slice(2);
 const image = await decodeImage(photo);
 
 const checkpoint = file ? await openCheckpoint(file) : null;
 const config = checkpoint
-  ? inferConfig(checkpoint).config
+  ? inferConfig(checkpoint.tensors, checkpoint).config
   : { backbone: { channels: 16, depths: [1, 1, 2, 1], groups: [1, 2, 4, 8] }, decodeHead: { channels: 64 } };
 const model = await createUperNet(config, checkpoint ? { weights: checkpoint.tensors } : { seed: 0 });
 if (!checkpoint) console.log('no checkpoint given: untrained weights, the labels mean nothing');

@@ -18,7 +18,7 @@ export function firstLanes(count: i32): v128 {
 export function spreadLargest(logits: usize, to: usize, points: i32, tail: v128): void {
   const full = (<usize>(points & ~3)) << 2;
   let largest = v128.bitselect(v128.load(logits + full), f32x4.splat(-Infinity), tail);
-  for (let at: usize = 0; at < full; at += 16) largest = f32x4.max(largest, v128.load(logits + at));
+  for (let at: usize = 0; at < full; at += 16) largest = f32x4.pmax(largest, v128.load(logits + at));
   largest = largestLane(largest);
   for (let at: usize = 0; at <= full; at += 16) v128.store(to + at, largest);
 }

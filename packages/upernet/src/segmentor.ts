@@ -1,4 +1,13 @@
-import { resizeArgmax, scope, slice, type Device, type LoadReport } from '@ii/tensor';
+import {
+  IIError,
+  resizeArgmax,
+  scope,
+  slice,
+  type Capture,
+  type Device,
+  type LoadReport,
+  type Tensor,
+} from '@ii/tensor';
 import {
   inferenceTransform,
   type InferenceInput,
@@ -30,6 +39,9 @@ export interface Segmentation {
  */
 export class Segmentor {
   readonly #ownsDevice: boolean;
+  #lastSizes = '';
+  #capture: Capture | null = null;
+  #captures = true;
 
   /** @param ownsDevice whether {@link Segmentor.dispose} disposes of the device, too. */
   constructor(
@@ -77,6 +89,7 @@ export class Segmentor {
 
   /** Gives back the model's memory, and the device if it was made with the model. Harmless when repeated. */
   dispose(): void {
+    this.#dropCapture();
     this.network.dispose();
     if (this.#ownsDevice) this.device.dispose();
   }
@@ -88,26 +101,60 @@ export class Segmentor {
   /** Inputs of one size; photos of any sizes. */
   async #runBatch(inputs: readonly InferenceInput[], withLogits: boolean): Promise<Segmentation[]> {
     const { inputSize } = inputs[0]!;
-    const { labels, logits } = scope(() => {
-      const x = this.device.tensor(stack(inputs), [inputs.length, inputSize[0], inputSize[1], 3]);
-      const output = this.network.forward(x);
-      const each = inputs.map(({ originalSize }, i) =>
-        resizeArgmax(slice(output, [i], [i + 1]), originalSize, inputSize),
-      );
-      return { labels: each, logits: withLogits ? output : null };
-    });
+    const [height, width] = inputSize;
+    using x = this.device.tensor(stack(inputs), [inputs.length, height, width, 3]);
+    const sizes = inputs.map(({ originalSize }) => originalSize);
+    const outputs = this.#outputs(x, sizes);
     try {
+      const [logits, ...labels] = outputs.tensors;
       const maps = await Promise.all(labels.map((map) => map.read()));
-      const data = await logits?.readFloat32();
-      return inputs.map(({ originalSize }, i) => ({
-        labels: ndarray(toLabels(maps[i]!), [...originalSize]),
+      const data = withLogits ? await logits!.readFloat32() : null;
+      return sizes.map((size, i) => ({
+        labels: ndarray(toLabels(maps[i]!), [...size]),
         inputSize,
-        ...(data &&
-          logits && { logits: { data: imageOf(data, i, inputs.length), shape: [1, ...logits.shape.slice(1)] } }),
+        ...(data && { logits: { data: imageOf(data, i, sizes.length), shape: [1, ...logits!.shape.slice(1)] } }),
       }));
     } finally {
-      for (const tensor of [...labels, logits]) tensor?.dispose();
+      outputs.dispose();
     }
+  }
+
+  /**
+   * The logits of the batch and the label map of each photo. Sizes that come twice in a row are captured: from then on
+   * their work is replayed, until other sizes come.
+   */
+  #outputs(x: Tensor, sizes: readonly Size[]): { readonly tensors: readonly Tensor[]; dispose(): void } {
+    const inputSize = [x.shape[1]!, x.shape[2]!] as const;
+    const body = (images: Tensor): readonly Tensor[] => {
+      const logits = this.network.forward(images);
+      return [logits, ...sizes.map((size, i) => resizeArgmax(slice(logits, [i], [i + 1]), size, inputSize))];
+    };
+    const key = JSON.stringify([x.shape, sizes]);
+    if (key !== this.#lastSizes) {
+      this.#dropCapture();
+      this.#lastSizes = key;
+    } else if (this.#captures) {
+      this.#capture ??= this.#tryCapture(body, x);
+    }
+    if (this.#capture) return { tensors: this.#capture.run(x), dispose: () => {} };
+    const tensors = scope(() => body(x));
+    return { tensors, dispose: () => tensors.forEach((tensor) => tensor.dispose()) };
+  }
+
+  /** A capture of the body, or null where the device cannot hold what it needs. */
+  #tryCapture(body: (images: Tensor) => readonly Tensor[], x: Tensor): Capture | null {
+    try {
+      return this.device.capture((images) => body(images!), x);
+    } catch (error) {
+      if (!(error instanceof IIError)) throw error;
+      this.#captures = false;
+      return null;
+    }
+  }
+
+  #dropCapture(): void {
+    this.#capture?.dispose();
+    this.#capture = null;
   }
 }
 

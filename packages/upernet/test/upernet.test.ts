@@ -72,6 +72,27 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
     expect(device.memory()).toEqual(before);
     model.dispose();
   });
+
+  test('eager, captured and changing sizes agree', async () => {
+    using model = await createUperNet(tiny, { device, seed: 1 });
+    const noise = (h: number, w: number, seed: number) =>
+      ndarray(Uint8Array.from(randomNumbers(h * w * 3, { seed, low: 0, high: 256 })), [h, w, 3]);
+    const options = { scale: [64, 32], logits: true } as const;
+    const [a, b, tall] = [noise(24, 40, 1), noise(24, 40, 2), noise(40, 24, 3)];
+    const first = await model.segment(a, options);
+    const other = await model.segment(b, options);
+    for (const [photo, expected] of [
+      [a, first],
+      [b, other],
+      [tall, null],
+      [b, other],
+      [b, other],
+      [a, first],
+    ] as const) {
+      const { labels, logits } = await model.segment(photo, options);
+      if (expected) expect([labels.data, logits!.data]).toEqual([expected.labels.data, expected.logits!.data]);
+    }
+  });
 });
 
 describe('createUperNet', () => {
