@@ -110,6 +110,18 @@ describe('recordings of the wasm device', () => {
     await expect(read).rejects.toThrow('a tensor was read in the body');
   });
 
+  test('weights computed in the body are prepared in each replay', async () => {
+    using device = await createDevice('wasm', { threads: 2 });
+    const x = device.tensor(randomNumbers(3 * 4, { seed: 1 }), [3, 4]);
+    const body = (y: ReturnType<typeof device.tensor>) => [linear(y, mul(y, 2))];
+    using capture = device.capture((y) => scope(() => body(y!)), x);
+    for (const seed of [2, 3]) {
+      using y = device.tensor(randomNumbers(3 * 4, { seed }), [3, 4]);
+      const [expected] = scope(() => body(y));
+      expect(await capture.run(y)[0]!.readFloat32()).toEqual(await expected!.readFloat32());
+    }
+  });
+
   test('tensors that the body keeps are refused', async () => {
     using device = await createDevice('wasm', { threads: 1 });
     const x = device.tensor(new Float32Array(64));
