@@ -18,7 +18,9 @@ import {
   type WasmScratch,
   type WasmStep,
 } from './program.js';
-import { InlineQueue, WorkerQueue, type CommandQueue } from './queue.js';
+import { InlineQueue } from './inline-queue.js';
+import type { CommandQueue } from './queue.js';
+import { WorkerQueue } from './worker-queue.js';
 import { Recording, isPlanned } from './recording.js';
 
 /** What a program holds while it is enqueued. */
