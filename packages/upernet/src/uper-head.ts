@@ -1,7 +1,7 @@
 /**
  * UPerNet's decode head (Xiao et al., ECCV 2018, arXiv 1807.10221), as `mmseg/models/decode_heads/uper_head.py`.
  */
-import { Conv2d, Module, add, concat, init, resizeBilinear, scope, type Tensor } from '@ii/tensor';
+import { Conv2d, Module, init, resizeBilinear, scope, type Tensor } from '@ii/tensor';
 import type { ResolvedUperNetConfig } from './config.js';
 import { ConvModule } from './conv-module.js';
 import { PyramidPooling } from './pyramid-pooling.js';
@@ -45,26 +45,27 @@ export class UPerHead extends Module {
    */
   forward(maps: readonly Tensor[]): Tensor {
     return scope(() => {
-      const merged = this.#topDown(maps);
-      const finest = merged[0]!;
-      const size = [finest.shape[1]!, finest.shape[2]!] as const;
-      const levels = merged.map((map, i) => {
-        const level = this.#fpnConvs[i]?.forward(map) ?? map;
-        return i === 0 ? level : resizeBilinear(level, size);
-      });
-      return this.#classifier.forward(this.#fpnBottleneck.forward(concat(levels)));
+      const top = maps.at(-1)!;
+      const pooled = this.#bottleneck.forwardPyramid([top, ...this.#pooling.forward(top)]);
+      const levels = [pooled];
+      let merged = pooled;
+      for (let i = this.#laterals.length - 1; i >= 0; i--) {
+        const coarser = merged;
+        merged = this.#merge(i, maps[i]!, coarser);
+        // Only the top is a level by itself; the others were done with when their level was made.
+        if (coarser !== pooled) coarser.dispose();
+        levels.unshift(this.#fpnConvs[i]!.forward(merged));
+      }
+      if (merged !== pooled) merged.dispose();
+      return this.#classifier.forward(this.#fpnBottleneck.forwardPyramid(levels));
     });
   }
 
-  /** The laterals of all levels, each with the coarser levels added. */
-  #topDown(maps: readonly Tensor[]): Tensor[] {
-    const top = maps.at(-1)!;
-    const pooled = this.#bottleneck.forward(concat([top, ...this.#pooling.forward(top)]));
-    const merged = [...this.#laterals.map((lateral, i) => lateral.forward(maps[i]!)), pooled];
-    for (let i = merged.length - 2; i >= 0; i--) {
-      const map = merged[i]!;
-      merged[i] = add(map, resizeBilinear(merged[i + 1]!, [map.shape[1]!, map.shape[2]!]));
-    }
-    return merged;
+  /** The lateral of a level with the next coarser one added to it. */
+  #merge(level: number, map: Tensor, coarser: Tensor): Tensor {
+    return scope(() => {
+      const residual = resizeBilinear(coarser, [map.shape[1]!, map.shape[2]!]);
+      return this.#laterals[level]!.forward(map, { residual });
+    });
   }
 }

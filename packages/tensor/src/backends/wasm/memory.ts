@@ -7,7 +7,7 @@ import type { CommandQueue } from './queue.js';
 import type { Recording } from './recording.js';
 
 /** Bytes of weights on their way from the host to their prepared form: enough to keep the workers busy. */
-const STAGING = 64 << 20;
+const STAGING = 24 << 20;
 
 /**
  * Where tensors and the prepared forms of weights live: in the heap, in the plan of a recording, or on the host until
