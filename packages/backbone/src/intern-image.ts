@@ -121,7 +121,7 @@ class Layer extends Module {
 
   forward(x: Tensor): Tensor {
     return scope(() => {
-      const y = this.#residual(x, this.#norm1, this.#dcn, this.#gamma1, this.#resPostNorm1);
+      const y = scope(() => this.#residual(x, this.#norm1, this.#dcn, this.#gamma1, this.#resPostNorm1));
       return this.#residual(y, this.#norm2, this.#mlp, this.#gamma2, this.#resPostNorm2);
     });
   }
