@@ -1,9 +1,9 @@
-/** The largest lane of x in every lane; NaN where one is NaN. */
+/** The largest lane of x in every lane; unspecified where one is NaN. */
 // @ts-ignore: decorator
 @inline
 export function largestLane(x: v128): v128 {
-  const pairs = f32x4.max(x, v128.shuffle<i32>(x, x, 2, 3, 0, 1));
-  return f32x4.max(pairs, v128.shuffle<i32>(pairs, pairs, 1, 0, 3, 2));
+  const pairs = f32x4.pmax(x, v128.shuffle<i32>(x, x, 2, 3, 0, 1));
+  return f32x4.pmax(pairs, v128.shuffle<i32>(pairs, pairs, 1, 0, 3, 2));
 }
 
 /** The sum of the lanes of x. */

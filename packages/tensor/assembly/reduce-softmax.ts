@@ -7,7 +7,11 @@ import { address, storeFirst, word } from './simd';
 @inline
 const block: usize = 64;
 
-/** inner is 1. args: x, y, lines, lines per chunk, length. */
+/**
+ * inner is 1. The maximum may miss a NaN: the sum does not, and makes the whole line NaN.
+ *
+ * args: x, y, lines, lines per chunk, length.
+ */
 export function softmaxRows(args: usize, chunk: i32, thread: i32): void {
   const length = word(args, 4);
   const perChunk = word(args, 3);
@@ -21,7 +25,7 @@ export function softmaxRows(args: usize, chunk: i32, thread: i32): void {
     const y = address(args, 1) + ((<usize>line * length) << 2);
     const rest = v128.bitselect(v128.load(x + full), least, mask);
     let largest = rest;
-    for (let at: usize = 0; at < full; at += 16) largest = f32x4.max(largest, v128.load(x + at));
+    for (let at: usize = 0; at < full; at += 16) largest = f32x4.pmax(largest, v128.load(x + at));
     largest = largestLane(largest);
 
     const ending = expNormal4(f32x4.sub(rest, largest));
@@ -61,7 +65,7 @@ export function softmaxColumns(args: usize, chunk: i32, thread: i32): void {
     const y = address(args, 1) + offset;
     const end = <usize>length * stride;
     let largest = v128.load(x);
-    for (let at = stride; at < end; at += stride) largest = f32x4.max(largest, v128.load(x + at));
+    for (let at = stride; at < end; at += stride) largest = f32x4.pmax(largest, v128.load(x + at));
     let total = f32x4.splat(0);
     for (let at: usize = 0; at < end; ) {
       const stop = min(end, at + block * stride);

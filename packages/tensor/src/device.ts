@@ -77,6 +77,11 @@ export class Device {
     return new Tensor(new Storage(this, buffer, length * bytesPerElement(dtype)), shape, dtype);
   }
 
+  /** Whether `kernel` has an implementation for this device; operators with a plain form take that where it has none. */
+  supports(kernel: object): boolean {
+    return this.name in kernel;
+  }
+
   /**
    * The only way to run anything: puts a kernel on the queue. Shapes are the caller's business (operators check them
    * and make the outputs).

@@ -1,4 +1,5 @@
 export * from './conv2d.js';
+export * from './conv2d-pyramid.js';
 export * from './elementwise.js';
 export * from './layout.js';
 export * from './linear.js';
