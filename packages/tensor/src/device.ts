@@ -132,9 +132,8 @@ export class Device {
   }
 
   /**
-   * Records what `body` enqueues for inputs like `examples`, without running it. Run the body once before: what modules
-   * derive and keep (folded norms) must not be made in the recording. The body must enqueue the same work each time and
-   * read no tensor.
+   * Records what `body` enqueues for inputs like `examples`, without running it. The body must enqueue the same work each
+   * time and read no tensor; what modules derive from their parameters and keep must be there before (`Module.derive`).
    *
    * @throws IIError when the body keeps tensors that it does not return.
    */

@@ -39,7 +39,7 @@ export interface Segmentation {
  */
 export class Segmentor {
   readonly #ownsDevice: boolean;
-  #lastSizes = '';
+  #capturedSizes = '';
   #capture: Capture | null = null;
   #captures = true;
 
@@ -106,7 +106,7 @@ export class Segmentor {
     const sizes = inputs.map(({ originalSize }) => originalSize);
     const outputs = this.#outputs(x, sizes);
     try {
-      const [logits, ...labels] = outputs.tensors;
+      const [logits, ...labels] = outputs;
       const maps = await Promise.all(labels.map((map) => map.read()));
       const data = withLogits ? await logits!.readFloat32() : null;
       return sizes.map((size, i) => ({
@@ -115,35 +115,36 @@ export class Segmentor {
         ...(data && { logits: { data: imageOf(data, i, sizes.length), shape: [1, ...logits!.shape.slice(1)] } }),
       }));
     } finally {
-      outputs.dispose();
+      for (const tensor of outputs) tensor.dispose();
     }
   }
 
   /**
-   * The logits of the batch and the label map of each photo. Sizes that come twice in a row are captured: from then on
-   * their work is replayed, until other sizes come.
+   * The logits of the batch and the label map of each photo. The work for some sizes is captured and replayed until
+   * other sizes come.
    */
-  #outputs(x: Tensor, sizes: readonly Size[]): { readonly tensors: readonly Tensor[]; dispose(): void } {
+  #outputs(x: Tensor, sizes: readonly Size[]): readonly Tensor[] {
     const inputSize = [x.shape[1]!, x.shape[2]!] as const;
     const body = (images: Tensor): readonly Tensor[] => {
       const logits = this.network.forward(images);
       return [logits, ...sizes.map((size, i) => resizeArgmax(slice(logits, [i], [i + 1]), size, inputSize))];
     };
     const key = JSON.stringify([x.shape, sizes]);
-    if (key !== this.#lastSizes) {
+    if (key !== this.#capturedSizes) {
       this.#dropCapture();
-      this.#lastSizes = key;
-    } else if (this.#captures) {
-      this.#capture ??= this.#tryCapture(body, x);
+      this.#capturedSizes = key;
+      this.#capture = this.#tryCapture(body, x);
     }
-    if (this.#capture) return { tensors: this.#capture.run(x), dispose: () => {} };
-    const tensors = scope(() => body(x));
-    return { tensors, dispose: () => tensors.forEach((tensor) => tensor.dispose()) };
+    const capture = this.#capture;
+    // The capture's own results hold only until its next run, which may be enqueued before these are read.
+    return scope(() => (capture ? capture.run(x).map((tensor) => slice(tensor, [])) : body(x)));
   }
 
   /** A capture of the body, or null where the device cannot hold what it needs. */
   #tryCapture(body: (images: Tensor) => readonly Tensor[], x: Tensor): Capture | null {
+    if (!this.#captures) return null;
     try {
+      this.network.derive();
       return this.device.capture((images) => body(images!), x);
     } catch (error) {
       if (!(error instanceof IIError)) throw error;

@@ -73,7 +73,19 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
     model.dispose();
   });
 
-  test('eager, captured and changing sizes agree', async () => {
+  test('photos that are segmented at the same time do not disturb each other', async () => {
+    using model = await createUperNet(tiny, { device, seed: 1 });
+    const photos = [1, 2, 3, 4].map((seed) =>
+      ndarray(Uint8Array.from(randomNumbers(24 * 40 * 3, { seed, low: 0, high: 256 })), [24, 40, 3]),
+    );
+    const options = { scale: [64, 32] as const };
+    const together = await Promise.all(photos.map((photo) => model.segment(photo, options)));
+    for (const [i, photo] of photos.entries()) {
+      expect(together[i]!.labels.data).toEqual((await model.segment(photo, options)).labels.data);
+    }
+  });
+
+  test('changing sizes agree', async () => {
     using model = await createUperNet(tiny, { device, seed: 1 });
     const noise = (h: number, w: number, seed: number) =>
       ndarray(Uint8Array.from(randomNumbers(h * w * 3, { seed, low: 0, high: 256 })), [h, w, 3]);

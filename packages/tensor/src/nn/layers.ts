@@ -141,6 +141,10 @@ export class BatchNorm2d extends Module {
     });
   }
 
+  protected override computeDerived(): void {
+    this.folded();
+  }
+
   protected override disposeDerived(): void {
     this.#folded.dispose();
   }

@@ -98,11 +98,19 @@ export abstract class Module {
     return entries;
   }
 
+  /** Computes ahead what the modules derive from their parameters and keep; captures must not contain it. */
+  derive(): void {
+    for (const [, module] of this.namedModules()) module.computeDerived();
+  }
+
   /** Gives back the memory of all parameters, buffers and derived values. Harmless when repeated. */
   dispose(): void {
     for (const [, parameter] of this.namedState()) parameter.dispose();
     for (const [, module] of this.namedModules()) module.disposeDerived();
   }
+
+  /** Computes the tensors that a module derives from its parameters and keeps. */
+  protected computeDerived(): void {}
 
   /** Gives back tensors that a module derived from its parameters and keeps. */
   protected disposeDerived(): void {}
