@@ -1,4 +1,4 @@
-/** ADE20K: the classes and their colours, label conventions, and the official test transform. */
+/** ADE20K: classes and colours, data sets, transforms, samplers, the batch loader, and the metrics. */
 export { ADE20K_CLASSES, ADE20K_CLASS_NAMES, type Ade20kClass } from './classes.js';
 export { ADE20K_PALETTE } from './palette.js';
 export { reduceZeroLabel } from './labels.js';
@@ -9,4 +9,27 @@ export {
   type InferenceInput,
   type InferenceOptions,
 } from '@ii/tensor/image';
+export type { Sample } from './sample.js';
+export * from './dataset/index.js';
+export {
+  benchmarkMapping,
+  decodeReleaseMask,
+  releaseMaskNames,
+  toBenchmarkLabels,
+  type BenchmarkMapping,
+  type ReleaseMask,
+} from './full-release.js';
 export * from './metrics/index.js';
+export * from './transforms/index.js';
+export {
+  parseShard,
+  SamplerError,
+  sequentialSampler,
+  shuffledSampler,
+  type SampleRef,
+  type SequentialOptions,
+  type Shard,
+  type ShuffledOptions,
+} from './sampler.js';
+export * from './loader/index.js';
+export { syntheticAde20k, syntheticPair, type SyntheticOptions, type SyntheticPair } from './synthetic.js';

@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { loadGolden, type GoldenFile } from '@ii/tensor/testing';
 import { ConfusionMatrix, reduceZeroLabel, segmentationMetrics, segmentationReport } from '../src/index.js';
 
-type Map = NdArray<Uint8Array>;
-const map = (values: ArrayLike<number>, height: number, width: number): Map =>
+type LabelMap = NdArray<Uint8Array>;
+const map = (values: ArrayLike<number>, height: number, width: number): LabelMap =>
   ndarray(Uint8Array.from(values), [height, width]);
 
 let golden: GoldenFile;
@@ -14,16 +14,16 @@ beforeAll(async () => {
 });
 
 /** The pairs (prediction, label) of a golden case. */
-function imagesOf(id: string): [Map, Map][] {
+function imagesOf(id: string): [LabelMap, LabelMap][] {
   const { data: pred, shape } = golden.case(id).tensor('pred');
   const { data: label } = golden.case(id).tensor('label');
   const [count, height, width] = shape as [number, number, number];
-  const part = (data: ArrayLike<number>, i: number): Map =>
+  const part = (data: ArrayLike<number>, i: number): LabelMap =>
     map(Array.prototype.slice.call(data, i * height * width, (i + 1) * height * width), height, width);
   return Array.from({ length: count }, (_, i) => [part(pred, i), part(label, i)]);
 }
 
-function matrixOf(images: readonly [Map, Map][], numClasses: number): ConfusionMatrix {
+function matrixOf(images: readonly [LabelMap, LabelMap][], numClasses: number): ConfusionMatrix {
   const matrix = new ConfusionMatrix(numClasses);
   for (const [pred, label] of images) matrix.update(pred, label);
   return matrix;
@@ -62,7 +62,7 @@ describe('against mmsegmentation', () => {
 });
 
 /** Areas from their definition, one class and one pixel at a time. */
-function plainAreas(images: readonly [Map, Map][], numClasses: number): number[][] {
+function plainAreas(images: readonly [LabelMap, LabelMap][], numClasses: number): number[][] {
   const pixels = images.flatMap(([pred, label]) => Array.from(pred.data, (p, i) => [p, label.data[i]!] as const));
   const counted = pixels.filter(([, l]) => l !== 255);
   return Array.from({ length: numClasses }, (_, id) => [
@@ -82,7 +82,7 @@ const imagePairs = fc.integer({ min: 1, max: 6 }).chain((numClasses) =>
     fc.array(
       fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })).chain(([h, w]) => {
         const values = fc.array(value(numClasses), { minLength: h * w, maxLength: h * w });
-        return fc.tuple(values, values).map(([p, l]): [Map, Map] => [map(p, h, w), map(l, h, w)]);
+        return fc.tuple(values, values).map(([p, l]): [LabelMap, LabelMap] => [map(p, h, w), map(l, h, w)]);
       }),
       { minLength: 1, maxLength: 4 },
     ),
@@ -130,7 +130,7 @@ describe('ConfusionMatrix', () => {
     expect(() => matrix.addCounts([1])).toThrow(/expected 16 counts for 3 classes, got 1/);
     expect(() => new ConfusionMatrix(0)).toThrow(/got 0/);
     const json = matrix.toJSON();
-    const read = (value: unknown) => () => ConfusionMatrix.fromJSON(value, 'part-1.json');
+    const read = (stored: unknown) => () => ConfusionMatrix.fromJSON(stored, 'part-1.json');
     expect(read(null)).toThrow(/part-1.json is not a stored confusion matrix/);
     expect(read({ ...json, version: 2 })).toThrow(/version 2; this program reads version 1/);
     expect(read({ ...json, counts: json.counts.slice(1) })).toThrow(/16 whole numbers/);

@@ -3,8 +3,7 @@
  * and its median time.
  */
 import { availableParallelism } from 'node:os';
-import { createDevice, Random, scope } from '@ii/tensor';
-import { measurePeak } from './peak.mjs';
+import { createDevice, measureWasmPeak, Random, scope } from '@ii/tensor';
 
 /** @import { Device, Tensor } from '@ii/tensor' */
 
@@ -25,7 +24,7 @@ const rounded = (value) => Number(value.toPrecision(4));
  * @param {readonly Case[]} cases
  */
 export async function measure(bench, cases) {
-  const peak = measurePeak();
+  const peak = measureWasmPeak();
   const print = (/** @type {object} */ line) => console.log(JSON.stringify({ bench, ...line }));
   print({ node: process.version, peakGflops: rounded(peak.gflops), fused: peak.fused });
   for (const threads of new Set([1, Math.min(4, availableParallelism())])) {

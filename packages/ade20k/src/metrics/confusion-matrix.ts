@@ -139,8 +139,9 @@ export class ConfusionMatrix {
       }
     }
     for (let id = 0; id < numClasses; id++) {
-      intersection[id] = counts[id * stride + id]!;
-      union[id] = prediction[id]! + label[id]! - intersection[id];
+      const common = counts[id * stride + id]!;
+      intersection[id] = common;
+      union[id] = prediction[id]! + label[id]! - common;
     }
     return { intersection, union, prediction, label };
   }
@@ -169,7 +170,9 @@ export class ConfusionMatrix {
       throw new FormatError(`${source} has no valid 'numClasses' and 'ignoreIndex'`);
     }
     if (!Array.isArray(counts) || counts.length !== (numClasses + 1) ** 2 || !counts.every(whole)) {
-      throw new FormatError(`${source}: 'counts' must be ${(numClasses + 1) ** 2} whole numbers; the file is incomplete`);
+      throw new FormatError(
+        `${source}: 'counts' must be ${(numClasses + 1) ** 2} whole numbers; the file is incomplete`,
+      );
     }
     return new ConfusionMatrix(numClasses, { ignoreIndex }).addCounts(counts);
   }

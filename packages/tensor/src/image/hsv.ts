@@ -6,6 +6,9 @@ const HUES = 180;
 /** Fractional bits of the integer reciprocals. */
 const SHIFT = 12;
 
+/** A byte's step on the scale 0 to 1. */
+const UNIT = Math.fround(1 / 255);
+
 interface Reciprocals {
   /** `255 / value` and `180 / (6 · difference)`, scaled by 2¹², by the divisor. */
   readonly saturation: Int32Array;
@@ -13,9 +16,15 @@ interface Reciprocals {
 }
 
 interface Sectors {
-  /** Per hue byte: which of the six sixths of the circle, and the position in it (float32). */
+  /** Per hue byte: which of the six sixths of the circle. */
   readonly sector: Uint8Array;
-  readonly fraction: Float32Array;
+  /**
+   * Per hue byte: how far the channel that is neither the highest nor the lowest is from the highest, as a share of the
+   * saturation (float32): the position in an odd sector, what is left of an even one.
+   */
+  readonly distance: Float32Array;
+  /** The lowest channel, by `saturation · 256 + value`. */
+  readonly lowest: Uint8Array;
 }
 
 let reciprocals: Reciprocals | undefined;
@@ -29,14 +38,30 @@ function reciprocalTables(): Reciprocals {
 }
 
 function sectorTables(): Sectors {
-  if (sectors === undefined) {
-    const sixths = Array.from({ length: 256 }, (_, hue) => Math.fround(hue * Math.fround(6 / HUES)));
-    sectors = {
-      sector: Uint8Array.from(sixths, (value) => Math.floor(value) % 6),
-      fraction: Float32Array.from(sixths, (value) => value - Math.floor(value)),
-    };
+  if (sectors !== undefined) return sectors;
+  const sixths = Array.from({ length: 256 }, (_, hue) => Math.fround(hue * Math.fround(6 / HUES)));
+  const lowest = new Uint8Array(256 * 256);
+  for (let saturation = 0; saturation < 256; saturation++) {
+    const share = Math.fround(saturation * UNIT);
+    for (let value = 0; value < 256; value++)
+      lowest[saturation * 256 + value] = faded(Math.fround(value * UNIT), share);
   }
+  sectors = {
+    sector: Uint8Array.from(sixths, (turn) => Math.floor(turn) % 6),
+    distance: Float32Array.from(sixths, (turn) => {
+      const position = Math.fround(turn - Math.floor(turn));
+      return Math.floor(turn) % 2 === 0 ? 1 - position : position;
+    }),
+    lowest,
+  };
   return sectors;
+}
+
+/** `value · (1 − share)` in float32, both 0 to 1, as a byte: halves to even. */
+function faded(value: number, share: number): number {
+  const shifted = Math.fround(Math.fround(value * Math.fround(1 - share)) * 255) + 0.5;
+  const byte = shifted | 0;
+  return byte === shifted ? byte & ~1 : byte;
 }
 
 /**
@@ -71,13 +96,6 @@ export function rgbToHsv(image: RgbInput): RgbImage {
   return rgbImage(image.shape as unknown as Size, target);
 }
 
-/** A float32 of 0 to 1 as a byte, halves to even. */
-function toByte(level: number): number {
-  const shifted = Math.fround(level * 255) + 0.5;
-  const byte = Math.floor(shifted);
-  return Math.min(byte === shifted ? byte & ~1 : byte, 255);
-}
-
 /**
  * Hue, saturation and value to RGB, equal to the last bit to OpenCV's `cvtColor` of 8-bit images with `COLOR_HSV2RGB`:
  * float32 arithmetic, rounded to even. Not quite the inverse of {@link rgbToHsv}, as bytes do not hold all hues.
@@ -88,50 +106,20 @@ function toByte(level: number): number {
  */
 export function hsvToRgb(image: RgbInput): RgbImage {
   const source = rgbBytes(image, 'hsvToRgb');
-  const { sector, fraction } = sectorTables();
-  const unit = Math.fround(1 / 255);
+  const { sector, distance, lowest } = sectorTables();
   const target = new Uint8Array(source.length);
   for (let i = 0; i < source.length; i += 3) {
     const hue = source[i]!;
-    const saturation = Math.fround(source[i + 1]! * unit);
-    const value = Math.fround(source[i + 2]! * unit);
-    const position = fraction[hue]!;
-    const fade = (amount: number): number => toByte(Math.fround(value * Math.fround(1 - amount)));
-    const top = toByte(value);
-    const low = fade(saturation);
-    const falling = fade(Math.fround(saturation * position));
-    const rising = fade(Math.fround(saturation * Math.fround(1 - position)));
-    let red = top;
-    let green = low;
-    let blue = low;
-    switch (sector[hue]) {
-      case 0:
-        green = rising;
-        break;
-      case 1:
-        red = falling;
-        green = top;
-        break;
-      case 2:
-        red = low;
-        green = top;
-        blue = rising;
-        break;
-      case 3:
-        red = low;
-        green = falling;
-        blue = top;
-        break;
-      case 4:
-        red = rising;
-        blue = top;
-        break;
-      default:
-        blue = falling;
-    }
-    target[i] = red;
-    target[i + 1] = green;
-    target[i + 2] = blue;
+    const saturation = source[i + 1]!;
+    const top = source[i + 2]!;
+    const low = lowest[saturation * 256 + top]!;
+    const share = Math.fround(Math.fround(saturation * UNIT) * distance[hue]!);
+    const middle = faded(Math.fround(top * UNIT), share);
+    const turn = sector[hue]!;
+    // Which channel is the highest, the lowest and between: red to yellow, to green, to cyan, to blue, to magenta, to red.
+    target[i] = turn === 0 || turn === 5 ? top : turn === 1 || turn === 4 ? middle : low;
+    target[i + 1] = turn === 1 || turn === 2 ? top : turn === 0 || turn === 3 ? middle : low;
+    target[i + 2] = turn === 3 || turn === 4 ? top : turn === 2 || turn === 5 ? middle : low;
   }
   return rgbImage(image.shape as unknown as Size, target);
 }

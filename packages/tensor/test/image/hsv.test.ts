@@ -31,6 +31,31 @@ it('follows the textbook hexcone to within the rounding of a byte and of the rec
   );
 });
 
+it('turns back as OpenCV documents it, in float32', () => {
+  const f = Math.fround;
+  const even = (x: number): number => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+  fc.assert(
+    fc.property(fc.nat(179), byte, byte, (hue, s, v) => {
+      const turn = f(hue * f(6 / 180));
+      const part = f(turn - Math.floor(turn));
+      const [saturation, value] = [f(s * f(1 / 255)), f(v * f(1 / 255))];
+      const low = f(value * f(1 - saturation));
+      const falling = f(value * f(1 - f(saturation * part)));
+      const rising = f(value * f(1 - f(saturation * f(1 - part))));
+      const colour = [
+        [value, rising, low],
+        [falling, value, low],
+        [low, value, rising],
+        [low, falling, value],
+        [rising, low, value],
+        [value, low, falling],
+      ][Math.floor(turn)]!;
+      expect([...hsvToRgb(pixel([hue, s, v])).data]).toEqual(colour.map((level) => even(f(level * 255))));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 it('keeps greys, and names the primary colours', () => {
   for (let level = 0; level < 256; level++) {
     expect([...rgbToHsv(pixel([level, level, level])).data]).toEqual([0, 0, level]);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { IIError } from '@ii/tensor';
+import { addBench } from './bench.js';
 import { addConvert } from './convert.js';
 import { addInfo } from './info.js';
 import { addList } from './list.js';
@@ -41,6 +42,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     addInfo(program, session);
     addSegment(program, session);
     addConvert(program, session);
+    addBench(program, session);
     await program.parseAsync(argv, { from: 'user' });
     return EXIT.ok;
   } catch (error) {

@@ -12,6 +12,7 @@ import { planOutputs, type ImageOutputs, type OutputFlags } from './output-paths
 import { readPhotos, type Photo } from './photos.js';
 import { showSegmentation, type ImageReport } from './segment-report.js';
 import type { Session } from './session.js';
+import { stoppable } from './stoppable.js';
 
 interface SegmentFlags extends ModelFlags, OutputFlags {
   readonly opacity: number;
@@ -177,13 +178,4 @@ async function writeOutputs(
     const tensors = new Map([['logits', storedTensor(logits.data, logits.shape)]]);
     await writeFileAtomic(outputs.logits, await encodeSafetensors(tensors));
   }
-}
-
-/** `work`, or the signal's reason as soon as it is aborted; the abandoned work ends when its device is disposed of. */
-function stoppable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

@@ -1,0 +1,155 @@
+/**
+ * Times `ii bench` and onnxruntime on the same network in turns, each run in a process of its own, and writes what was
+ * measured to docs/benchmarks. See docs/benchmarks/README.md.
+ *
+ *   node compare.mjs --graph DIR [--node PATH] [--peers node,web] [--threads 1,2] [--runs R] [--rounds N] [--out DIR]
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import * as prettier from 'prettier';
+import { describeMachine, describeNode, loadAverage, slug } from './machine.mjs';
+import { markdown } from './markdown.mjs';
+import { summarize } from './summary.mjs';
+
+const USAGE =
+  'usage: node compare.mjs --graph DIR [--node PATH] [--peers node,web] [--threads 1,2] [--runs R] [--rounds N] [--out DIR]';
+const here = fileURLToPath(new URL('.', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const ii = join(root, 'packages/zoo/bin/ii.js');
+
+const options = readOptions();
+if (!existsSync(join(root, 'packages/zoo/dist'))) throw new Error('the packages are not built: run npm run build');
+const node = describeNode(options.node);
+const machine = describeMachine();
+const { model, size } = readGraph(options.graph);
+const date = new Date().toISOString();
+const loadBefore = loadAverage();
+
+const runs = [];
+for (let round = 1; round <= options.rounds; round++) {
+  for (const threads of options.threads) {
+    for (const runtime of ['ii', ...options.peers]) {
+      process.stderr.write(`round ${round} of ${options.rounds}: ${runtime}, ${threads} threads … `);
+      const result = await (runtime === 'ii' ? runOurs(threads) : runPeer(runtime, threads));
+      process.stderr.write(`${Math.round(result.medianMs)} ms\n`);
+      runs.push({ round, threads, ...result });
+    }
+  }
+}
+
+const report = {
+  ...{ date, machine, node, model, size, commit: commit() },
+  ...{ rounds: options.rounds, runsPerRound: options.runs, loadAverage: { before: loadBefore, after: loadAverage() } },
+  commands: commands(),
+  ...summarize(runs),
+  runs,
+};
+mkdirSync(options.out, { recursive: true });
+const stem = join(options.out, `cpu-${slug(machine.cpu)}-node${node.version.split('.')[0].slice(1)}`);
+await write(`${stem}.json`, JSON.stringify(report));
+await write(`${stem}.md`, markdown(report));
+process.stdout.write(`${relative(process.cwd(), stem)}.md and .json\n`);
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      graph: { type: 'string' },
+      node: { type: 'string', default: process.execPath },
+      peers: { type: 'string', default: 'node' },
+      threads: { type: 'string', default: '2' },
+      runs: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '5' },
+      out: { type: 'string', default: join(root, 'docs/benchmarks') },
+    },
+  });
+  const { graph, out } = values;
+  const peers = values.peers.split(',');
+  const threads = values.threads.split(',').map(Number);
+  const [count, rounds] = [Number(values.runs), Number(values.rounds)];
+  const valid =
+    graph !== undefined &&
+    peers.every((peer) => peer === 'node' || peer === 'web') &&
+    [...threads, count, rounds].every((n) => Number.isInteger(n) && n >= 1);
+  if (!valid) {
+    console.error(USAGE);
+    process.exit(2);
+  }
+  return { graph, node: values.node, peers, threads, runs: count, rounds, out };
+}
+
+/** Which model a graph holds, told from its name, and the size of its input. @param {string} folder */
+function readGraph(folder) {
+  const name = readdirSync(folder).find((file) => file.endsWith('.expected.json'));
+  if (name === undefined) throw new Error(`${folder} holds no NAME.expected.json; --graph expects an exported graph`);
+  const [, variant] = /internimage_([a-z]+)_/.exec(name) ?? [];
+  const { input } = JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  const [, height, width] = /\[1, ?3, ?(\d+), ?(\d+)\]/.exec(input) ?? [];
+  if (variant === undefined || width === undefined) {
+    throw new Error(`${name}: expected a name with internimage_VARIANT_ and an input of [1, 3, H, W]`);
+  }
+  return { model: variant.toUpperCase(), size: [Number(height), Number(width)] };
+}
+
+function ourArguments(threads) {
+  const what = ['--model', model, '--size', size.join('x'), '--device', 'wasm'];
+  return ['bench', ...what, '--threads', String(threads), '--runs', String(options.runs), '--json'];
+}
+
+function peerArguments(runtime, threads, graph) {
+  return ['--graph', graph, '--runtime', runtime, '--threads', String(threads), '--runs', String(options.runs)];
+}
+
+async function runOurs(threads) {
+  const result = await runNode([ii, ...ourArguments(threads)]);
+  const { medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, selection } = result;
+  const version = JSON.parse(readFileSync(join(root, 'packages/zoo/package.json'), 'utf8')).version;
+  return { runtime: 'ii', version, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, selection };
+}
+
+async function runPeer(peer, threads) {
+  const result = await runNode([join(here, 'ort.mjs'), ...peerArguments(peer, threads, options.graph)]);
+  const { runtime, version, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssMiB, maxAbsDiff } = result;
+  const peakRssBytes = peakRssMiB * 2 ** 20;
+  return { runtime, version, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, maxAbsDiff };
+}
+
+/** The JSON that a script prints. @param {readonly string[]} args */
+async function runNode(args) {
+  const { stdout } = await promisify(execFile)(options.node, args, { maxBuffer: 2 ** 24 });
+  return JSON.parse(stdout);
+}
+
+/** Writes a file as the repository's other files are formatted. @param {string} path @param {string} text */
+async function write(path, text) {
+  const config = await prettier.resolveConfig(join(root, 'package.json'));
+  writeFileSync(path, await prettier.format(text, { ...config, filepath: path }));
+}
+
+/** What was run, with the folder of the graph and the paths of this machine left out. */
+function commands() {
+  const [threads] = options.threads;
+  const flags = [
+    ...['--graph', 'DIR', '--node', 'NODE', '--peers', options.peers.join(',')],
+    ...['--threads', options.threads.join(','), '--runs', options.runs, '--rounds', options.rounds],
+  ];
+  return [
+    `node bench/peers/compare.mjs ${flags.join(' ')}`,
+    `NODE packages/zoo/bin/ii.js ${ourArguments(threads).join(' ')}`,
+    ...options.peers.map((peer) => `NODE bench/peers/ort.mjs ${peerArguments(peer, threads, 'DIR').join(' ')}`),
+  ];
+}
+
+/** The commit of this checkout, with a + when files differ from it; null outside of git. */
+function commit() {
+  const git = (...args) =>
+    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const changed = git('status', '--porcelain', '--untracked-files=no').trim() !== '';
+    return `${git('rev-parse', '--short', 'HEAD').trim()}${changed ? '+' : ''}`;
+  } catch {
+    return null;
+  }
+}

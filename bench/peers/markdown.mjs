@@ -1,0 +1,77 @@
+/** A comparison as a page. */
+
+/** @param {object} report what compare.mjs writes as JSON */
+export function markdown(report) {
+  const { date, machine, node, model, size, commit, rounds, runsPerRound, loadAverage, commands } = report;
+  const memory = `${Math.round(machine.memoryBytes / 2 ** 30)} GiB`;
+  const extensions = machine.extensions.length > 0 ? `, ${machine.extensions.join(' ')}` : '';
+  const selection = report.runs.find(({ runtime }) => runtime === 'ii')?.selection;
+  return `# UPerNet InternImage-${model}, ${size.join('×')}, on the CPU
+
+[How to read and repeat this](./README.md). Measured by \`bench/peers/compare.mjs\`; all single times are in the JSON file
+beside this one.
+
+${table(
+  ['', ''],
+  [
+    ['date', date.slice(0, 10)],
+    ['machine', `${machine.cpu}, ${machine.threads} threads${extensions}; ${memory}; ${machine.system}`],
+    ['Node', `${node.version} (V8 ${node.v8})`],
+    ['II', `commit ${commit ?? 'unknown'}; ${selection ?? ''}`],
+    ['rounds', `${rounds} in turns, ${runsPerRound} runs each after one to warm up`],
+    ['load average', `${loadAverage.before} before, ${loadAverage.after} after`],
+  ],
+)}
+
+## Times and memory
+
+${table(
+  ['runtime', 'threads', 'median', 'fastest', 'warm-up', 'loading', 'peak memory'],
+  report.results.map(({ runtime, version, threads, medianMs, minMs, warmupMs, loadMs, peakRssBytes }) => [
+    `${name(runtime)} ${version}`,
+    threads,
+    ...[medianMs, minMs, warmupMs, loadMs].map((ms) => `${Math.round(ms)} ms`),
+    `${Math.round(peakRssBytes / 2 ** 20)} MiB`,
+  ]),
+)}
+
+## II against the others
+
+${table(
+  ['against', 'threads', 'II is faster by', 'round by round', "II's memory"],
+  report.ratios.map(({ against, threads, timesFaster, pairs, memoryShare }) => [
+    ...[against, threads, `**${timesFaster.toFixed(2)}×**`, pairs.map((ratio) => ratio.toFixed(2)).join(', ')],
+    `${memoryShare.toFixed(2)}×`,
+  ]),
+)}
+${scalingSection(report.scaling)}
+## Commands
+
+\`\`\`sh
+${commands.join('\n')}
+\`\`\`
+`;
+}
+
+function scalingSection(scaling) {
+  if (scaling.length === 0) return '';
+  const rows = scaling.map(({ runtime, threads, speedup, pairs }) => [
+    ...[name(runtime), threads, `${speedup.toFixed(2)}×`, pairs.map((ratio) => ratio.toFixed(2)).join(', ')],
+  ]);
+  return `
+## Threads against one thread
+
+${table(['runtime', 'threads', 'faster by', 'round by round'], rows)}
+`;
+}
+
+const name = (runtime) => (runtime === 'ii' ? 'II' : runtime);
+
+/** Columns as wide as their widest cell. */
+function table(head, rows) {
+  const cells = [head, ...rows].map((row) => row.map(String));
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column].length)));
+  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  const [first, ...others] = cells;
+  return [line(first), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...others.map(line)].join('\n');
+}

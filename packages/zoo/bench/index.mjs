@@ -1,0 +1,2 @@
+/** Runs every bench of the package, one after the other, on the built package: `npm run bench`. */
+await import('./loader.mjs');

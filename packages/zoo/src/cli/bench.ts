@@ -1,0 +1,248 @@
+import { availableParallelism, cpus } from 'node:os';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import {
+  deviceNames,
+  IIError,
+  measureWasmPeak,
+  Random,
+  resizeArgmax,
+  scope,
+  type Capture,
+  type DeviceName,
+  type Tensor,
+} from '@ii/tensor';
+import { createUperNet, type Segmentor } from '@ii/upernet';
+import type { InputSize } from '../models/model.js';
+import { countModel, findModel } from '../registry.js';
+import { chooseModel, type ChosenModel, type ModelFlags } from './choose-model.js';
+import { parseSeed, parseSize, parseThreads } from './options.js';
+import type { Session } from './session.js';
+import { stoppable } from './stoppable.js';
+import { alignColumns, showBytes, showDuration, showSize } from './table.js';
+import { showTrace, traceRows, type TraceRow } from './trace-table.js';
+import { untrainedWeights } from './untrained-weights.js';
+
+interface BenchFlags extends ModelFlags {
+  readonly size?: InputSize;
+  readonly device: DeviceName | 'auto';
+  readonly threads?: number;
+  readonly runs: number;
+  readonly trace?: true;
+}
+
+/** Where neither the flags nor the model say another. */
+const DEFAULT_SIZE: InputSize = [512, 512];
+/** As many as a device takes by itself at most. */
+const MAX_DEFAULT_THREADS = 16;
+const MAX_RUNS = 1000;
+
+/** `ii bench`: how long a model takes. */
+export function addBench(program: Command, session: Session): void {
+  program
+    .command('bench')
+    .description('time a model from the input tensor to the label map; untrained weights unless --checkpoint is given')
+    .option('--model <name>', 'a model of the zoo (ii list)')
+    .option('--checkpoint <file>', 'weights to run: .pth or .safetensors')
+    .option('--config <file>', 'the configuration (JSON) of the checkpoint, or of a model that is none of the zoo')
+    .option('--size <HxW>', "input size of the network (default: the model's training crops)", parseSize)
+    .addOption(new Option('--device <name>', 'where to run').choices(['auto', ...deviceNames]).default('auto'))
+    .option('--threads <n>', 'worker threads (default: one per core)', parseThreads)
+    .addOption(new Option('--runs <n>', 'timed runs, after one to warm up').argParser(parseRuns).default(5))
+    .option('--seed <n>', 'of the untrained weights (default: 0)', parseSeed)
+    .option('--trace', 'then run once more and show the time of every kernel')
+    .action((flags: BenchFlags) => bench(flags, session));
+}
+
+function parseRuns(value: string): number {
+  const runs = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(runs >= 1 && runs <= MAX_RUNS))
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_RUNS}.`);
+  return runs;
+}
+
+async function bench(flags: BenchFlags, session: Session): Promise<void> {
+  const { output, progress, signal } = session;
+  // The weights do not matter here: a model without a checkpoint needs no permission to be untrained.
+  const seed = flags.checkpoint === undefined ? { seed: flags.seed ?? 0 } : {};
+  const started = performance.now();
+  const chosen = await chooseModel({ ...flags, ...seed }, signal);
+  const size = flags.size ?? findModel(chosen.name ?? '')?.resolution ?? DEFAULT_SIZE;
+  const threads = flags.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
+  let model: Segmentor;
+  try {
+    model = await load(chosen, flags.device, threads, session);
+  } finally {
+    progress.clear();
+    await chosen.checkpoint?.close();
+  }
+  const loadMs = performance.now() - started;
+  const task = new LabelTask(model, size);
+  try {
+    const warmupMs = await milliseconds(() => stoppable(task.warmUp(), signal));
+    const runsMs: number[] = [];
+    for (let run = 0; run < flags.runs; run++) {
+      progress.show('measuring', run, flags.runs);
+      runsMs.push(await milliseconds(() => stoppable(task.run(), signal)));
+    }
+    progress.clear();
+    // Taken before a trace, which is another way to run.
+    const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+    const onWasm = model.device.name === 'wasm';
+    const trace = flags.trace ? await stoppable(traceTask(task, onWasm ? threads : null), signal) : null;
+    const sorted = runsMs.toSorted((a, b) => a - b);
+    const report: BenchReport = {
+      ...{ model: chosen.name, title: chosen.title, weights: chosen.weights, size },
+      ...{ device: model.device.name, selection: model.device.selection, threads: onWasm ? threads : null },
+      medianMs: tenths((sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2),
+      minMs: tenths(sorted[0]!),
+      ...{ warmupMs: tenths(warmupMs), loadMs: tenths(loadMs), runsMs: runsMs.map(tenths) },
+      ...{ peakRssBytes, macs: countModel(chosen.config, size).flops },
+      ...{ node: process.version, cpu: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}` },
+      ...(trace && { trace }),
+    };
+    output.document(report);
+    for (const line of showReport(report)) output.text(line);
+  } finally {
+    progress.clear();
+    task.dispose();
+    model.dispose();
+  }
+}
+
+/** Makes the device and puts the weights on it. */
+function load(
+  { config, checkpoint, weights }: ChosenModel,
+  device: DeviceName | 'auto',
+  threads: number,
+  { progress, signal }: Session,
+): Promise<Segmentor> {
+  return createUperNet(config, {
+    weights: checkpoint?.tensors ?? untrainedWeights(config, weights.kind === 'untrained' ? weights.seed : 0),
+    ...{ device, threads, signal },
+    onProgress: ({ loaded, total }) => progress.show('loading weights', loaded, total),
+  });
+}
+
+/** What is timed: a host array `[1, H, W, 3]` in, the label map out, by the same steps as a photo's once it is resized. */
+class LabelTask {
+  readonly #model: Segmentor;
+  readonly #size: InputSize;
+  readonly #pixels: Float32Array;
+  #capture: Capture | null = null;
+
+  constructor(model: Segmentor, size: InputSize) {
+    this.#model = model;
+    this.#size = size;
+    const random = new Random(0);
+    // About the values of a normalised photo.
+    this.#pixels = Float32Array.from({ length: size[0] * size[1] * 3 }, () => random.uniform(-2, 2));
+  }
+
+  /** Records the work, where the device can hold the recording, and runs it once; weights are prepared meanwhile. */
+  async warmUp(): Promise<void> {
+    using image = this.#image();
+    try {
+      this.#model.network.derive();
+      this.#capture = this.#model.device.capture((x) => [this.#labels(x!)], image);
+    } catch (error) {
+      if (!(error instanceof IIError)) throw error;
+    }
+    await this.run();
+  }
+
+  async run(): Promise<void> {
+    using image = this.#image();
+    if (this.#capture) {
+      await this.#capture.run(image)[0]!.read();
+    } else {
+      using labels = this.#labels(image);
+      await labels.read();
+    }
+  }
+
+  /** One run, not the recorded one: a recording is replayed without its kernels' names. */
+  async trace(): ReturnType<Segmentor['device']['trace']> {
+    using image = this.#image();
+    return await this.#model.device.trace(() => this.#labels(image).dispose());
+  }
+
+  dispose(): void {
+    this.#capture?.dispose();
+  }
+
+  #image(): Tensor {
+    return this.#model.device.tensor(this.#pixels, [1, ...this.#size, 3]);
+  }
+
+  #labels(image: Tensor): Tensor {
+    return scope(() => resizeArgmax(this.#model.network.forward(image), this.#size));
+  }
+}
+
+interface BenchTrace {
+  /** Of the whole device; null where it is not known. */
+  readonly peakGflops: number | null;
+  readonly kernels: readonly TraceRow[];
+}
+
+/** @param threads of the CPU device, whose peak is measured; null for others. */
+async function traceTask(task: LabelTask, threads: number | null): Promise<BenchTrace> {
+  const entries = await task.trace();
+  const peakGflops = threads === null ? null : measureWasmPeak().gflops * Math.max(threads, 1);
+  return { peakGflops, kernels: traceRows(entries, peakGflops) };
+}
+
+/** What `--json` prints. */
+interface BenchReport {
+  /** The zoo's name; null for a checkpoint or configuration that is none of the zoo's models. */
+  readonly model: string | null;
+  readonly title: string;
+  readonly weights: ChosenModel['weights'];
+  readonly size: InputSize;
+  readonly device: string;
+  readonly selection: string;
+  /** null for devices without worker threads. */
+  readonly threads: number | null;
+  readonly medianMs: number;
+  readonly minMs: number;
+  /** The first run: weights are prepared, and the work is recorded. */
+  readonly warmupMs: number;
+  /** Opening the device, and the weights into the host's memory. */
+  readonly loadMs: number;
+  readonly runsMs: readonly number[];
+  /** The most memory that the process ever held. */
+  readonly peakRssBytes: number;
+  /** Multiply-adds of one run as the official table counts them, by the plain algorithms. */
+  readonly macs: number;
+  readonly node: string;
+  readonly cpu: string;
+  readonly trace?: BenchTrace;
+}
+
+function showReport(report: BenchReport): string[] {
+  const { title, size, device, threads, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, macs, trace } = report;
+  const workers = threads === null ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  const runs = runsMs.length === 1 ? '1 run' : `${runsMs.length} runs, fastest ${showDuration(minMs)}`;
+  const facts = [
+    ['median', `${showDuration(medianMs)} (${runs})`],
+    ['warm-up', showDuration(warmupMs)],
+    ['loading', showDuration(loadMs)],
+    ['peak memory', showBytes(peakRssBytes)],
+    ['arithmetic', `${(macs / 1e9).toFixed(1)} GMAC, ${(macs / medianMs / 1e6).toFixed(1)} GMAC/s`],
+    ['device', report.selection],
+    ['machine', `${report.cpu}, Node ${report.node}`],
+  ];
+  const lines = [`${title}, ${showSize(size)} on ${device}${workers}`, ...alignColumns(facts, 'll')];
+  if (!trace) return lines;
+  const peak = trace.peakGflops === null ? '' : `; the device's peak is ${trace.peakGflops.toFixed(1)} GFLOPS`;
+  return [...lines, '', `kernels of one run${peak}`, ...showTrace(trace.kernels)];
+}
+
+/** How long `work` takes. */
+async function milliseconds(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+const tenths = (value: number): number => Math.round(value * 10) / 10;
