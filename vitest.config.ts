@@ -18,6 +18,16 @@ export default defineConfig({
           pool: 'forks',
         },
       },
+      {
+        resolve: sources,
+        ssr: { resolve: sources },
+        test: {
+          name: 'gpu',
+          include: ['packages/*/test/**/*.gpu.test.ts'],
+          testTimeout: 60_000,
+          pool: 'forks',
+        },
+      },
     ],
   },
 });

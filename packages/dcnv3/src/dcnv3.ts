@@ -12,6 +12,7 @@ import {
 import { checkGeometry, outputSize, pointCount, type Geometry } from './geometry.js';
 import { dcnv3Reference } from './reference.js';
 import { dcnv3Wasm } from './wasm/kernel.js';
+import { dcnv3WebGpu } from './webgpu/kernel.js';
 
 export interface DCNv3CoreOptions {
   /** Default: 3. Pairs are `[vertical, horizontal]`. */
@@ -49,6 +50,7 @@ export interface DCNv3Params extends Geometry {
 const dcnv3Kernel = defineKernel<DCNv3Inputs, { y: Slot }, DCNv3Params>('dcnv3', {
   reference: dcnv3Reference,
   wasm: dcnv3Wasm,
+  webgpu: dcnv3WebGpu,
 });
 
 /**

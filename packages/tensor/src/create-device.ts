@@ -1,12 +1,16 @@
+import type { WebGpuOptions } from './backends/webgpu/adapter.js';
 import { Device } from './device.js';
 import { DeviceUnavailableError, IIError } from './errors.js';
 
-export const deviceNames = ['reference', 'wasm'] as const;
+export const deviceNames = ['reference', 'wasm', 'webgpu'] as const;
 
-/** `reference`: plain f64 loops, the oracle. `wasm`: SIMD kernels on the CPU. */
+/**
+ * `reference`: plain f64 loops, the oracle. `wasm`: SIMD kernels on the CPU. `webgpu`: WGSL kernels on the GPU, in
+ * browsers and, with the optional package `webgpu`, in Node.
+ */
 export type DeviceName = (typeof deviceNames)[number];
 
-export interface DeviceOptions {
+export interface DeviceOptions extends WebGpuOptions {
   /**
    * Worker threads of the `wasm` device. Default: as many as the machine runs in parallel, at most 16. 0 runs kernels
    * on the calling thread, which is also what happens where shared memory is not available.
@@ -20,13 +24,13 @@ export interface DeviceOptions {
 }
 
 /**
- * Makes a device. `auto`, the default, takes the fastest one that works here; `device.selection` says which it is and
- * why.
+ * Makes a device. `auto`, the default, takes the fastest one that works here: `webgpu` where there is a GPU (and not
+ * only a software rasteriser), else `wasm`; `device.selection` says which it is and why.
  *
  * @throws DeviceUnavailableError when the device asked for does not exist or does not work here.
  */
 export async function createDevice(name: DeviceName | 'auto' = 'auto', options: DeviceOptions = {}): Promise<Device> {
-  const { threads, weightBudget = 2 ** 31 } = options;
+  const { threads } = options;
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 64)) {
     throw new IIError('ERR_OPTION', `threads: expected an integer from 0 to 64, got ${threads}`);
   }
@@ -34,15 +38,38 @@ export async function createDevice(name: DeviceName | 'auto' = 'auto', options: 
     const { ReferenceBackend } = await import('./backends/reference/backend.js');
     return new Device(new ReferenceBackend(), 'reference: plain loops in f64, asked for');
   }
-  if (name !== 'auto' && name !== 'wasm') {
+  if (name === 'wasm') return wasmDevice(options, '');
+  if (name === 'webgpu') return webGpuDevice(options, true);
+  if (name !== 'auto') {
     throw new DeviceUnavailableError(String(name), `expected one of auto, ${deviceNames.join(', ')}`);
   }
+  try {
+    return await webGpuDevice(options, false);
+  } catch (error) {
+    if (!(error instanceof DeviceUnavailableError)) throw error;
+    return wasmDevice(options, `; ${error.message}`);
+  }
+}
+
+async function wasmDevice({ threads, weightBudget = 2 ** 31 }: DeviceOptions, why: string): Promise<Device> {
   if (typeof WebAssembly === 'undefined') {
-    throw new DeviceUnavailableError('wasm', 'this platform has no WebAssembly');
+    throw new DeviceUnavailableError('wasm', `this platform has no WebAssembly${why}`);
   }
   const { WasmBackend } = await import('./backends/wasm/backend.js');
   const { backend, reason } = await WasmBackend.start({ threads: threads ?? parallelism(), weightBudget });
-  return new Device(backend, `wasm: ${reason}`);
+  return new Device(backend, `wasm: ${reason}${why}`);
+}
+
+/** @param software whether a software rasteriser will do: it is slower than `wasm`. */
+async function webGpuDevice(options: DeviceOptions, software: boolean): Promise<Device> {
+  const { acquireGpu } = await import('./backends/webgpu/adapter.js');
+  const acquired = await acquireGpu(options);
+  if (acquired.software && acquired.owned && !software) {
+    acquired.device.destroy();
+    throw new DeviceUnavailableError('webgpu', `there is no GPU, only ${acquired.description}`);
+  }
+  const { WebGpuBackend } = await import('./backends/webgpu/backend.js');
+  return new Device(new WebGpuBackend(acquired), `webgpu: ${acquired.description}`);
 }
 
 function parallelism(): number {

@@ -85,7 +85,7 @@ export class LimitExceededError extends IIError {
     readonly have: number,
     advice: string,
   ) {
-    super('ERR_LIMIT', `this needs ${limit} of ${need}, and the device has ${have}; ${advice}`);
+    super('ERR_LIMIT', `${limit}: this needs ${need}, and the device has ${have}; ${advice}`);
   }
 }
 

@@ -3,6 +3,7 @@ export type { Capture } from './capture.js';
 export { Device, type DeviceMemory, type TensorOptions } from './device.js';
 export { summarizeTrace, type TraceEntry, type TraceSummary } from './trace.js';
 export type { StepTime } from './backends/backend.js';
+export { measureWasmPeak, type WasmPeak } from './backends/wasm/peak.js';
 export { Tensor } from './tensor.js';
 export { keep, scope } from './scope.js';
 export { Random } from './random.js';

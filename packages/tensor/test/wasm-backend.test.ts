@@ -175,7 +175,7 @@ test('threads out of range are refused', async () => {
 test('the selection says how the device runs', async () => {
   using two = await createDevice('wasm', { threads: 2 });
   expect(two.selection).toMatch(/^wasm: 2 worker threads, /);
-  using none = await createDevice('auto', { threads: 0 });
+  using none = await createDevice('wasm', { threads: 0 });
   expect(none.selection).toMatch(/^wasm: the calling thread, .*no workers were asked for/);
 });
 

@@ -7,5 +7,12 @@ export {
 } from './config.js';
 export { createUperNet, type CreateUperNetOptions } from './create-upernet.js';
 export { upernetFlops } from './flops.js';
+export {
+  MS_FLIP_RATIOS,
+  type InferenceMode,
+  type InferenceModeOptions,
+  type InferenceProtocol,
+} from './inference-modes.js';
 export { Segmentor, type Segmentation, type SegmentOptions } from './segmentor.js';
+export { slideWindows, type Window } from './slide-windows.js';
 export { UperNet } from './upernet.js';

@@ -16,7 +16,13 @@ import {
   type Device,
   type Tensor,
 } from '@ii/tensor';
-import { inferenceTransform, type InferenceOptions, type RgbInput, type Size } from '@ii/tensor/image';
+import {
+  inferenceTransform,
+  type InferenceInput,
+  type InferenceOptions,
+  type RgbInput,
+  type Size,
+} from '@ii/tensor/image';
 import { slideWindows, type Window } from './slide-windows.js';
 import type { UperNet } from './upernet.js';
 
@@ -86,13 +92,15 @@ export async function labelsOfViews(
       if (ratio === 1) inputSize = view.inputSize;
       for (const mirrored of multiple ? [false, true] : [false]) {
         signal?.throwIfAborted();
-        const logits = scope(() => {
-          const x = device.tensor(view.input.data, [1, ...view.inputSize, 3]);
-          const windows = windowsOf(view.inputSize, options);
-          const maps = runWindows(network, mirrored ? flip(x, 2) : x, windows);
-          return resizeToPhoto(mirrored ? unmirror(maps, view.inputSize) : maps, view.inputSize, view.originalSize);
+        const before: Tensor | null = best;
+        best = scope(() => {
+          const logits = logitsOfView(network, device, view, mirrored, options);
+          if (!multiple) return logits;
+          const probabilities = softmax(logits);
+          logits.dispose();
+          return before ? add(before, probabilities) : probabilities;
         });
-        best = multiple ? addProbabilities(best, logits) : logits;
+        before?.dispose();
         // The next view begins when this one's memory is free.
         await device.finish();
       }
@@ -102,6 +110,21 @@ export async function labelsOfViews(
   } finally {
     best?.dispose();
   }
+}
+
+/** Logits of the photo's size, `[1, H, W, classes]`, from one view of it. */
+function logitsOfView(
+  network: UperNet,
+  device: Device,
+  { input, inputSize, originalSize }: InferenceInput,
+  mirrored: boolean,
+  options: InferenceModeOptions,
+): Tensor {
+  return scope(() => {
+    const x = device.tensor(input.data, [1, ...inputSize, 3]);
+    const maps = runWindows(network, mirrored ? flip(x, 2) : x, windowsOf(inputSize, options));
+    return resizeToPhoto(mirrored ? unmirror(maps, inputSize) : maps, inputSize, originalSize);
+  });
 }
 
 /** The scale of a view, in whole pixels as `MultiScaleFlipAug` rounds them. */
@@ -130,9 +153,7 @@ function runWindows(network: UperNet, x: Tensor, windows: readonly Window[]): Wi
   return windows.map((window) => {
     const { top, left, height, width } = window;
     const whole = height === x.shape[1] && width === x.shape[2];
-    const logits = scope(() =>
-      network.forward(whole ? x : slice(x, [0, top, left], [1, top + height, left + width])),
-    );
+    const logits = scope(() => network.forward(whole ? x : slice(x, [0, top, left], [1, top + height, left + width])));
     return { window, logits };
   });
 }
@@ -208,16 +229,6 @@ function overlaps(maps: readonly WindowLogits[], [height, width]: Size): Tensor 
 /** A map in another size; the map itself if it has the size. */
 function resized(x: Tensor, size: Size): Tensor {
   return x.shape[1] === size[0] && x.shape[2] === size[1] ? x : resizeBilinear(x, size);
-}
-
-/** `sum` with the probabilities of one more view; both arguments are disposed of. */
-function addProbabilities(sum: Tensor | null, logits: Tensor): Tensor {
-  const probabilities = softmax(logits);
-  logits.dispose();
-  if (!sum) return probabilities;
-  const total = add(sum, probabilities);
-  for (const tensor of [sum, probabilities]) tensor.dispose();
-  return total;
 }
 
 /** The class with the largest value; a sum has it where the mean does. */

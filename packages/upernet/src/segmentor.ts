@@ -8,27 +8,20 @@ import {
   type LoadReport,
   type Tensor,
 } from '@ii/tensor';
-import {
-  inferenceTransform,
-  type InferenceInput,
-  type InferenceOptions,
-  type LabelMap,
-  type RgbInput,
-  type Size,
-} from '@ii/tensor/image';
+import { inferenceTransform, type InferenceInput, type LabelMap, type RgbInput, type Size } from '@ii/tensor/image';
 import ndarray from 'ndarray';
+import { labelsOfViews, needsViews, type InferenceModeOptions } from './inference-modes.js';
 import type { UperNet } from './upernet.js';
 
-export interface SegmentOptions extends InferenceOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Also return the decode head's output, before it is resized. Default: false. */
+export interface SegmentOptions extends InferenceModeOptions {
+  /** Also return the decode head's output, before it is resized; for `ss` and `whole` only. Default: false. */
   readonly logits?: boolean;
 }
 
 export interface Segmentation {
   /** Class of every pixel of the photo, `[H, W]`: `Uint8` up to 256 classes, else `Uint16`. */
   readonly labels: LabelMap;
-  /** Size that the network saw, `[height, width]`. */
+  /** Size that the network saw, `[height, width]`; of several scales the one of ratio 1, of windows their whole. */
   readonly inputSize: Size;
   /** With `logits: true`: f32 `[1, h, w, classes]`, row-major. */
   readonly logits?: { readonly data: Float32Array; readonly shape: readonly number[] };
@@ -56,19 +49,25 @@ export class Segmentor {
 
   /**
    * Labels every pixel of a photo by the official protocol: the test transform (`inferenceTransform`), the whole image
-   * through the network, logits resized to the network's input size and then to the photo's, argmax.
+   * through the network, logits resized to the network's input size and then to the photo's, argmax. The logits of the
+   * photo's size are never stored. `protocol` and `mode` ask for several scales with flips, and for windows.
    *
    * @param image `Uint8 [H, W, 3]`, RGB, any size.
-   * @throws ShapeError when the image is not `[H, W, 3]`; the signal's reason when it is aborted.
+   * @throws ShapeError when the image is not `[H, W, 3]`, or scale, crop or stride make no sense; IIError for an unknown
+   *   protocol or mode, or logits asked of several passes; the signal's reason when it is aborted.
    */
   async segment(image: RgbInput, options: SegmentOptions = {}): Promise<Segmentation> {
     const [result] = await this.segmentAll([image], options);
     return result!;
   }
 
-  /** As {@link Segmentor.segment}, for several photos: those whose inputs have one size run as one batch. */
+  /**
+   * As {@link Segmentor.segment}, for several photos: by `ss` and `whole`, those whose inputs have one size run as one
+   * batch.
+   */
   async segmentAll(images: readonly RgbInput[], options: SegmentOptions = {}): Promise<Segmentation[]> {
     options.signal?.throwIfAborted();
+    if (needsViews(options)) return this.#segmentByViews(images, options);
     const inputs = images.map((image) => inferenceTransform(image, options));
     const batches = new Map<string, number[]>();
     inputs.forEach(({ inputSize }, i) => {
@@ -96,6 +95,23 @@ export class Segmentor {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Several passes for each photo, one photo after another. */
+  async #segmentByViews(images: readonly RgbInput[], options: SegmentOptions): Promise<Segmentation[]> {
+    if (options.logits) {
+      throw new IIError('ERR_OPTION', "logits are those of one pass: ask for them with protocol 'ss' and mode 'whole'");
+    }
+    const results: Segmentation[] = [];
+    for (const image of images) {
+      const { labels, inputSize } = await labelsOfViews(this.network, this.device, image, options);
+      try {
+        results.push({ labels: ndarray(toLabels(await labels.read()), labels.shape.slice(1)), inputSize });
+      } finally {
+        labels.dispose();
+      }
+    }
+    return results;
   }
 
   /** Inputs of one size; photos of any sizes. */

@@ -1,5 +1,7 @@
 import { conv2dReference } from '../backends/reference/conv2d.js';
 import { conv2dWasm, depthwiseConv2dWasm } from '../backends/wasm/kernels/conv2d.js';
+import { conv2dWebGpu } from '../backends/webgpu/kernels/conv2d.js';
+import { depthwiseConv2dWebGpu } from '../backends/webgpu/kernels/conv2d-depthwise.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { pair, showShape, sizeOf, type Pair } from '../shape.js';
@@ -40,6 +42,7 @@ const conv2dKernel = defineKernel<Conv2dInputs, { y: Slot }, Conv2dParams>('conv
   flops,
   reference: conv2dReference,
   wasm: conv2dWasm,
+  webgpu: conv2dWebGpu,
 });
 
 /** One filter per channel: `groups` = C = O. */
@@ -47,6 +50,7 @@ const depthwiseConv2dKernel = defineKernel<Conv2dInputs, { y: Slot }, Conv2dPara
   flops,
   reference: conv2dReference,
   wasm: depthwiseConv2dWasm,
+  webgpu: depthwiseConv2dWebGpu,
 });
 
 /** Output size of a convolution along one axis, as PyTorch counts it. */

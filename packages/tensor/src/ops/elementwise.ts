@@ -5,6 +5,8 @@ import {
   unaryReference,
 } from '../backends/reference/elementwise.js';
 import { addScaledWasm, binaryWasm, castWasm, unaryWasm } from '../backends/wasm/kernels/elementwise.js';
+import { castWebGpu } from '../backends/webgpu/kernels/cast.js';
+import { addScaledWebGpu, binaryWebGpu, unaryWebGpu } from '../backends/webgpu/kernels/elementwise.js';
 import type { DType } from '../dtype.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
@@ -17,6 +19,7 @@ export type UnaryFunction = 'relu' | 'gelu' | 'silu' | 'sigmoid' | 'exp' | 'log'
 const unaryKernel = defineKernel<{ x: Slot }, { y: Slot }, { readonly fn: UnaryFunction }>('unary', {
   reference: unaryReference,
   wasm: unaryWasm,
+  webgpu: unaryWebGpu,
 });
 
 function unary(fn: UnaryFunction, x: Tensor): Tensor {
@@ -52,6 +55,7 @@ export interface BinaryInputs {
 const binaryKernel = defineKernel<BinaryInputs, { y: Slot }, { readonly fn: BinaryFunction }>('binary', {
   reference: binaryReference,
   wasm: binaryWasm,
+  webgpu: binaryWebGpu,
 });
 
 function binary(fn: BinaryFunction, a: Tensor, b: Tensor | number): Tensor {
@@ -91,6 +95,7 @@ export interface AddScaledInputs {
 const addScaledKernel = defineKernel<AddScaledInputs, { z: Slot }, object>('addScaled', {
   reference: addScaledReference,
   wasm: addScaledWasm,
+  webgpu: addScaledWebGpu,
 });
 
 /**
@@ -109,7 +114,11 @@ export function addScaled(x: Tensor, y: Tensor, scale: Tensor): Tensor {
   return z;
 }
 
-const castKernel = defineKernel<{ x: Slot }, { y: Slot }, object>('cast', { reference: castReference, wasm: castWasm });
+const castKernel = defineKernel<{ x: Slot }, { y: Slot }, object>('cast', {
+  reference: castReference,
+  wasm: castWasm,
+  webgpu: castWebGpu,
+});
 
 /**
  * Converts the elements to another dtype. Floats become integers by truncation towards zero, clamped to the range of

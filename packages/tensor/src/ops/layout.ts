@@ -1,5 +1,6 @@
 import { copyReference, fillReference } from '../backends/reference/layout.js';
 import { copyWasm, fillWasm } from '../backends/wasm/kernels/layout.js';
+import { copyWebGpu, fillWebGpu } from '../backends/webgpu/kernels/layout.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { checkShape, resolveAxes, resolveAxis, sameShape, showShape, sizeOf, stridesOf, type Shape } from '../shape.js';
@@ -20,11 +21,13 @@ export interface CopyParams {
 const copyKernel = defineKernel<{ x: Slot }, { y: Slot }, CopyParams>('copy', {
   reference: copyReference,
   wasm: copyWasm,
+  webgpu: copyWebGpu,
 });
 
 const fillKernel = defineKernel<object, { y: Slot }, { readonly value: number }>('fill', {
   reference: fillReference,
   wasm: fillWasm,
+  webgpu: fillWebGpu,
 });
 
 /** A view of the same elements in another shape; one size may be −1 and is then computed. No data move. */

@@ -1,5 +1,6 @@
 import { linearReference, matmulReference } from '../backends/reference/linear.js';
 import { linearWasm, matmulWasm } from '../backends/wasm/kernels/linear.js';
+import { linearWebGpu, matmulWebGpu } from '../backends/webgpu/kernels/linear.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { broadcastShapes, showShape, sizeOf } from '../shape.js';
@@ -21,6 +22,7 @@ const linearKernel = defineKernel<LinearInputs, { y: Slot }, LinearParams>('line
   flops: ({ weight }, { y }) => 2 * sizeOf(y.shape) * weight.shape[1]!,
   reference: linearReference,
   wasm: linearWasm,
+  webgpu: linearWebGpu,
 });
 
 /**
@@ -68,6 +70,7 @@ const matmulKernel = defineKernel<MatmulInputs, { y: Slot }, MatmulParams>('matm
   flops: ({ a }, { y }, { transposeA }) => 2 * sizeOf(y.shape) * a.shape.at(transposeA ? -2 : -1)!,
   reference: matmulReference,
   wasm: matmulWasm,
+  webgpu: matmulWebGpu,
 });
 
 /**

@@ -1,5 +1,6 @@
 import { channelAffineReference, foldBatchNormReference, layerNormReference } from '../backends/reference/norm.js';
 import { channelAffineWasm, foldBatchNormWasm, layerNormWasm } from '../backends/wasm/kernels/norm.js';
+import { channelAffineWebGpu, foldBatchNormWebGpu, layerNormWebGpu } from '../backends/webgpu/kernels/norm.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { showShape } from '../shape.js';
@@ -20,6 +21,7 @@ export interface LayerNormParams {
 const layerNormKernel = defineKernel<LayerNormInputs, { y: Slot }, LayerNormParams>('layerNorm', {
   reference: layerNormReference,
   wasm: layerNormWasm,
+  webgpu: layerNormWebGpu,
 });
 
 export interface LayerNormOptions {
@@ -58,7 +60,7 @@ export interface FoldBatchNormInputs {
 
 const foldBatchNormKernel = defineKernel<FoldBatchNormInputs, { scale: Slot; shift: Slot }, { readonly eps: number }>(
   'foldBatchNorm',
-  { reference: foldBatchNormReference, wasm: foldBatchNormWasm },
+  { reference: foldBatchNormReference, wasm: foldBatchNormWasm, webgpu: foldBatchNormWebGpu },
 );
 
 export interface BatchNormOptions {
@@ -103,6 +105,7 @@ export interface ChannelAffineInputs {
 const channelAffineKernel = defineKernel<ChannelAffineInputs, { y: Slot }, object>('channelAffine', {
   reference: channelAffineReference,
   wasm: channelAffineWasm,
+  webgpu: channelAffineWebGpu,
 });
 
 /**

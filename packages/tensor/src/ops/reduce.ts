@@ -1,5 +1,7 @@
 import { argmaxReference, reduceReference, softmaxReference } from '../backends/reference/reduce.js';
 import { argmaxWasm, reduceWasm, softmaxWasm } from '../backends/wasm/kernels/reduce.js';
+import { argmaxWebGpu, softmaxWebGpu } from '../backends/webgpu/kernels/lines.js';
+import { reduceWebGpu } from '../backends/webgpu/kernels/reduce.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { axisView, resolveAxes, resolveAxis, showShape, sizeOf, type AxisView } from '../shape.js';
@@ -17,6 +19,7 @@ export interface ReduceParams extends AxisView {
 const reduceKernel = defineKernel<{ x: Slot }, { y: Slot }, ReduceParams>('reduce', {
   reference: reduceReference,
   wasm: reduceWasm,
+  webgpu: reduceWebGpu,
 });
 
 export interface ReduceOptions {
@@ -74,6 +77,7 @@ export const min = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce('m
 const argmaxKernel = defineKernel<{ x: Slot }, { y: Slot }, AxisView>('argmax', {
   reference: argmaxReference,
   wasm: argmaxWasm,
+  webgpu: argmaxWebGpu,
 });
 
 /** Index of the largest element along an axis (default: the last), as i32; the lowest index wins ties. */
@@ -94,6 +98,7 @@ export function argmax(x: Tensor, axis = -1): Tensor {
 const softmaxKernel = defineKernel<{ x: Slot }, { y: Slot }, AxisView>('softmax', {
   reference: softmaxReference,
   wasm: softmaxWasm,
+  webgpu: softmaxWebGpu,
 });
 
 /** `e^x / Σ e^x` along an axis (default: the last), computed after subtracting the maximum. */

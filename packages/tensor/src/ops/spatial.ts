@@ -4,6 +4,9 @@ import {
   resizeBilinearReference,
 } from '../backends/reference/spatial.js';
 import { adaptiveAvgPool2dWasm, resizeArgmaxWasm, resizeBilinearWasm } from '../backends/wasm/kernels/spatial.js';
+import { adaptiveAvgPool2dWebGpu } from '../backends/webgpu/kernels/pooling.js';
+import { resizeArgmaxWebGpu } from '../backends/webgpu/kernels/resize-argmax.js';
+import { resizeBilinearWebGpu } from '../backends/webgpu/kernels/resize.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { pair, showShape, type Pair } from '../shape.js';
@@ -13,6 +16,7 @@ import { checkDType, checkRank } from './check.js';
 const resizeBilinearKernel = defineKernel<{ x: Slot }, { y: Slot }, object>('resizeBilinear', {
   reference: resizeBilinearReference,
   wasm: resizeBilinearWasm,
+  webgpu: resizeBilinearWebGpu,
 });
 
 /**
@@ -36,6 +40,7 @@ export interface ResizeArgmaxParams {
 const resizeArgmaxKernel = defineKernel<{ x: Slot }, { y: Slot }, ResizeArgmaxParams>('resizeArgmax', {
   reference: resizeArgmaxReference,
   wasm: resizeArgmaxWasm,
+  webgpu: resizeArgmaxWebGpu,
 });
 
 /**
@@ -58,6 +63,7 @@ export function resizeArgmax(x: Tensor, size: readonly [number, number], through
 const adaptiveAvgPool2dKernel = defineKernel<{ x: Slot }, { y: Slot }, object>('adaptiveAvgPool2d', {
   reference: adaptiveAvgPool2dReference,
   wasm: adaptiveAvgPool2dWasm,
+  webgpu: adaptiveAvgPool2dWebGpu,
 });
 
 /**

@@ -1,7 +1,7 @@
 import { createDevice, type DeviceName, type DeviceOptions } from '../create-device.js';
 import type { Device } from '../device.js';
 import { DeviceUnavailableError } from '../errors.js';
-import { environment } from './node.js';
+import { dawnWithFlags, environment } from './node.js';
 
 /** One way of running everything. */
 export interface DeviceEntry {
@@ -17,6 +17,7 @@ export const deviceMatrix: readonly DeviceEntry[] = [
   { title: 'wasm, calling thread', name: 'wasm', options: { threads: 0 } },
   { title: 'wasm, 1 thread', name: 'wasm', options: { threads: 1 } },
   { title: 'wasm, 2 threads', name: 'wasm', options: { threads: 2 } },
+  { title: 'webgpu', name: 'webgpu', options: {} },
 ];
 
 /** An entry with its device, or with the reason why there is none here. */
@@ -25,7 +26,8 @@ export type MadeDevice = DeviceEntry &
 
 /**
  * Makes the devices of a matrix (default: {@link deviceMatrix}); the caller disposes of them. A device that is not
- * available here comes back as the reason.
+ * available here comes back as the reason. The environment variable `II_DAWN_FLAGS` (with commas between them, for example
+ * `backend=opengles`) goes to Dawn, which is WebGPU in Node.
  *
  * @throws DeviceUnavailableError for a device that the environment variable `II_REQUIRE_DEVICES` (names with commas
  * between them) says must work here.
@@ -35,7 +37,8 @@ export async function devices(matrix: readonly DeviceEntry[] = deviceMatrix): Pr
   const made: MadeDevice[] = [];
   for (const entry of matrix) {
     try {
-      made.push({ ...entry, device: await createDevice(entry.name, entry.options) });
+      const gpu = entry.name === 'webgpu' ? await dawnWithFlags() : undefined;
+      made.push({ ...entry, device: await createDevice(entry.name, { ...(gpu && { gpu }), ...entry.options }) });
     } catch (error) {
       if (!(error instanceof DeviceUnavailableError) || required.has(entry.name)) {
         for (const { device } of made) device?.dispose();

@@ -23,3 +23,17 @@ export async function readLocalFile(path: string | URL): Promise<Uint8Array> {
   if (!fs) throw new IIError('ERR_PLATFORM', `cannot open '${String(path)}': there is no file system here; use Node`);
   return fs.readFile(path);
 }
+
+let dawn: Promise<GPU> | undefined;
+
+/** Dawn with the flags that the environment variable `II_DAWN_FLAGS` lists; undefined where it is not set. */
+export function dawnWithFlags(): Promise<GPU> | undefined {
+  const flags = environment('II_DAWN_FLAGS');
+  if (!flags) return undefined;
+  const name = 'webgpu';
+  // Kept for good: Dawn crashes when it is collected before its devices.
+  dawn ??= import(/* @vite-ignore */ name).then(({ create }: { create(flags: readonly string[]): GPU }) =>
+    create(flags.split(',')),
+  );
+  return dawn;
+}

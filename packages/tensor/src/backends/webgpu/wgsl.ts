@@ -34,9 +34,11 @@ export function floatBits(value: number): number {
 /** Declares uniform words; WGSL reads them as `params.name`. */
 export function uniformBlock<const F extends Readonly<Record<string, UniformType>>>(fields: F): UniformBlock<F> {
   const entries = Object.entries(fields);
-  const members = entries.map(([name, type]) => `  ${name}: ${type},`).join('\n');
   return {
-    wgsl: `struct Params {\n${members}\n}\n@group(1) @binding(0) var<uniform> params: Params;`,
+    get wgsl() {
+      const members = entries.map(([name, type]) => `  ${name}: ${type},`).join('\n');
+      return `struct Params {\n${members}\n}\n@group(1) @binding(0) var<uniform> params: Params;`;
+    },
     words: (values) => entries.map(([name, type]) => (type === 'f32' ? floatBits(values[name]!) : values[name]! >>> 0)),
   };
 }

@@ -1,10 +1,8 @@
 import type { Bound } from '../../../kernel.js';
 import type { Activation, EpilogueSlots } from '../../../ops/epilogue.js';
 import { read, type WebGpuBinding, type WebGpuOperand } from '../program.js';
+import { unaryWgsl, type Lanes } from './functions.wgsl.js';
 import type { StorageDeclaration } from '../wgsl.js';
-
-/** What a shader computes with: single channels, or four neighbouring ones where their number allows it. */
-export type Lanes = 'f32' | 'vec4<f32>';
 
 const slots = ['scale', 'bias', 'layerScale', 'residual'] as const;
 type EpilogueSlot = (typeof slots)[number];
@@ -34,19 +32,29 @@ export function epilogueStorage({ operands }: EpilogueShape, lanes: Lanes): Stor
   return operands.map((slot) => ['read', slot, `array<${lanes}>`]);
 }
 
-/** Declares `fn finish(product, at: u32, channel: u32)`: places count lanes, in the residual and among the channels. */
-export function epilogueWgsl({ operands, activation }: EpilogueShape, lanes: Lanes): string {
-  const has = (slot: EpilogueSlot): boolean => operands.includes(slot);
+/**
+ * Declares `fn finish(product, at: u32, channel: u32)`.
+ *
+ * @param stored the elements of the operands: places in the residual and among the channels count these. Where single
+ * ones are stored and four are computed, the three behind the place are read too.
+ */
+export function epilogueWgsl({ operands, activation }: EpilogueShape, lanes: Lanes, stored: Lanes = lanes): string {
+  const element = (slot: EpilogueSlot): string => {
+    const at = slot === 'residual' ? 'at' : 'channel';
+    const four = [0, 1, 2, 3].map((i) => `${slot}[${at} + ${i}u]`);
+    return stored === lanes ? `${slot}[${at}]` : `${lanes}(${four.join(', ')})`;
+  };
+  const step = (slot: EpilogueSlot, operator: string): string[] =>
+    operands.includes(slot) ? [`y ${operator} ${element(slot)};`] : [];
   const steps = [
-    ...(has('scale') ? ['y *= scale[channel];'] : []),
-    ...(has('bias') ? ['y += bias[channel];'] : []),
-    ...(activation === 'none' ? [] : ['y = activate(y);']),
-    ...(has('layerScale') ? ['y *= layerScale[channel];'] : []),
-    ...(has('residual') ? ['y += residual[at];'] : []),
+    ...step('scale', '*='),
+    ...step('bias', '+='),
+    ...(activation === 'none' ? [] : ['y = apply(y);']),
+    ...step('layerScale', '*='),
+    ...step('residual', '+='),
   ];
-  return `${activation === 'none' ? '' : activationWgsl(activation, lanes)}
-fn finish(product: ${lanes}, at: u32, channel: u32) -> ${lanes} {
+  return `${activation === 'none' ? '' : `${unaryWgsl(activation, lanes)}\n`}fn finish(product: ${lanes}, at: u32, channel: u32) -> ${lanes} {
   var y = product;
-${steps.map((step) => `  ${step}\n`).join('')}  return y;
+${steps.map((line) => `  ${line}\n`).join('')}  return y;
 }`;
 }

@@ -47,7 +47,7 @@ export const gemmUniforms = [
 ] as const;
 
 export function gemmWgsl({ tile, declarations, left, right, result }: GemmParts): string {
-  const { rows, columns, depth, invocationRows, invocationColumns } = tile;
+  const { rows, columns, depth, invocationRows, invocationColumns, prefetch } = tile;
   const invocations = invocationsOf(tile);
   const [depth4, columns4] = [depth / 4, columns / 4];
   const [down, across] = [rows / invocationRows, columns / invocationColumns];
@@ -69,6 +69,28 @@ export function gemmWgsl({ tile, declarations, left, right, result }: GemmParts)
   }));
   // Where an invocation's pieces of the left operand all lie in the same columns, these are found once.
   const oneColumn = left.along === 'depth' && invocations % depth4 === 0;
+
+  const load = (step4: string): string[] => [
+    ...(oneColumn ? [`    let column = columnAt(${step4} + local % ${depth4}u, matrix);`] : []),
+    ...leftPieces.map(({ row, at, guard }, i) => {
+      const column = oneColumn ? 'column' : `columnAt(${step4} + ${at}, matrix)`;
+      return `    ${guard}{ leftPiece${i} = loadLeft(${row}, ${column}); }`;
+    }),
+    ...rightPieces.map(({ at, column, guard }, i) => {
+      const place = `(${step4}) * 4u + ${at}, firstColumn4 + ${column}`;
+      return `    ${guard}{ rightPiece${i} = loadRight(${place}, base); }`;
+    }),
+  ];
+  const stage = [
+    ...leftPieces.map(
+      ({ tileRow, at, guard }, i) => `    ${guard}{ leftTile[(${tileRow}) * ${pitch}u + ${at}] = leftPiece${i}; }`,
+    ),
+    ...rightPieces.map(
+      ({ at, column, guard }, i) => `    ${guard}{ rightTile[(${at}) * ${columns4}u + ${column}] = rightPiece${i}; }`,
+    ),
+    '    workgroupBarrier();',
+  ];
+  const loadNext = [`    if (step4 + ${depth4}u < end4) {`, ...load(`step4 + ${depth4}u`), '    }'];
 
   return `${declarations}
 ${left.code}
@@ -92,20 +114,13 @@ var<workgroup> rightTile: array<vec4<f32>, ${depth * columns4}>;
 ${lines(leftPieces.map(({ row, tileRow }) => `  let ${row} = rowAt(firstRow + ${tileRow}, matrix);`))}
 ${lines(blockRows.map((r) => `  ${blockColumns.map((c) => `var sum${r}_${c} = vec4<f32>();`).join(' ')}`))}
 
+${lines(leftPieces.map((_, i) => `  var leftPiece${i} = vec4<f32>();`))}
+${lines(rightPieces.map((_, i) => `  var rightPiece${i} = vec4<f32>();`))}
   let end4 = (min((part + 1u) * params.partDepth, params.k) + 3u) / 4u;
-  for (var step4 = part * (params.partDepth / 4u); step4 < end4; step4 += ${depth4}u) {
-${lines([
-  ...(oneColumn ? [`    let column = columnAt(step4 + local % ${depth4}u, matrix);`] : []),
-  ...leftPieces.map(({ row, tileRow, at, guard }) => {
-    const column = oneColumn ? 'column' : `columnAt(step4 + ${at}, matrix)`;
-    return `    ${guard}leftTile[(${tileRow}) * ${pitch}u + ${at}] = loadLeft(${row}, ${column});`;
-  }),
-  ...rightPieces.map(({ at, column, guard }) => {
-    const load = `loadRight(step4 * 4u + ${at}, firstColumn4 + ${column}, base)`;
-    return `    ${guard}rightTile[(${at}) * ${columns4}u + ${column}] = ${load};`;
-  }),
-])}
-    workgroupBarrier();
+  var step4 = part * (params.partDepth / 4u);
+${prefetch ? lines(['  {', ...load('step4'), '  }']) : ''}
+  for (; step4 < end4; step4 += ${depth4}u) {
+${lines(prefetch ? [...stage, ...loadNext] : [...load('step4'), ...stage])}
     for (var at = 0u; at < ${depth4}u; at++) {
 ${lines(blockRows.map((r) => `      let left${r} = leftTile[(down + ${r * down}u) * ${pitch}u + at];`))}
 ${lines([...'xyzw'].map((lane, i) => `      {\n${multiplyAdd(lane, i)}\n      }`))}
@@ -126,11 +141,13 @@ ${lines(
 
   /** The terms of one step along the sums: the lane's number is that of the row of the right tile. */
   function multiplyAdd(lane: string, number: number): string {
-    const load = (c: number): string => `rightTile[(at * 4u + ${number}u) * ${columns4}u + across + ${c * across}u]`;
+    const row = `(at * 4u + ${number}u) * ${columns4}u`;
     return lines([
-      ...blockColumns.map((c) => `        let right${c} = ${load(c)};`),
+      ...blockColumns.map((c) => `        let right${c} = rightTile[${row} + across + ${c * across}u];`),
       ...blockRows.map((r) => {
-        const sums = blockColumns.map((c) => `sum${r}_${c} = fma(vec4<f32>(left${r}.${lane}), right${c}, sum${r}_${c});`);
+        const sums = blockColumns.map(
+          (c) => `sum${r}_${c} = fma(vec4<f32>(left${r}.${lane}), right${c}, sum${r}_${c});`,
+        );
         return `        ${sums.join(' ')}`;
       }),
     ]);

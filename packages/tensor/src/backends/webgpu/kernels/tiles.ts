@@ -1,3 +1,5 @@
+import type { WebGpuMachine } from '../program.js';
+
 /** The launch parameters of a matrix product. */
 export interface Tile {
   /** Rows of the result per workgroup. */
@@ -10,6 +12,8 @@ export interface Tile {
   readonly invocationRows: number;
   /** Columns per invocation, a multiple of 4; divides {@link columns}. */
   readonly invocationColumns: number;
+  /** Whether the next pieces of the operands are fetched into registers while the staged ones are used. */
+  readonly prefetch: boolean;
 }
 
 /** A tile, and into how many parts the sums are split so that there are enough workgroups. */
@@ -25,36 +29,51 @@ export interface ProductShape {
   readonly k: number;
 }
 
-/** The limits of a device that a tile depends on; the names are WebGPU's. */
-export interface TileLimits {
-  readonly maxComputeWorkgroupStorageSize: number;
-  readonly maxComputeInvocationsPerWorkgroup: number;
-}
+/** What a tile depends on of a device. */
+export type TileMachine = Pick<WebGpuMachine, 'maxWorkgroupBytes' | 'maxInvocations' | 'vendor'>;
 
-interface Candidate extends Tile {
+/** Vendors whose GPUs have few registers per invocation, by the names of adapters, and the sums that still fit them. */
+const fewRegisters = { vendors: ['intel', 'arm', 'qualcomm', 'img-tec'], sums: 32 };
+
+interface Candidate {
+  readonly tile: Tile;
   /** Share of the arithmetic throughput that the tile reaches when there is work for the whole device. */
   readonly efficiency: number;
 }
+
+const shaped = (
+  rows: number,
+  columns: number,
+  depth: number,
+  invocationRows: number,
+  invocationColumns: number,
+  prefetch = false,
+): Tile => ({ rows, columns, depth, invocationRows, invocationColumns, prefetch });
 
 /**
  * Tiles by falling size. The efficiencies are estimates from how many multiply-adds there are per element read from
  * workgroup memory; a tuner that measures replaces them.
  */
 const candidates: readonly Candidate[] = [
-  { rows: 128, columns: 128, depth: 8, invocationRows: 8, invocationColumns: 8, efficiency: 1 },
-  { rows: 128, columns: 64, depth: 16, invocationRows: 8, invocationColumns: 8, efficiency: 0.95 },
-  { rows: 64, columns: 64, depth: 16, invocationRows: 8, invocationColumns: 8, efficiency: 0.85 },
-  { rows: 128, columns: 32, depth: 16, invocationRows: 8, invocationColumns: 4, efficiency: 0.7 },
-  { rows: 64, columns: 32, depth: 16, invocationRows: 4, invocationColumns: 8, efficiency: 0.65 },
-  { rows: 32, columns: 32, depth: 32, invocationRows: 4, invocationColumns: 4, efficiency: 0.5 },
-  { rows: 128, columns: 16, depth: 16, invocationRows: 8, invocationColumns: 4, efficiency: 0.45 },
-  { rows: 64, columns: 8, depth: 32, invocationRows: 4, invocationColumns: 4, efficiency: 0.25 },
-  { rows: 16, columns: 64, depth: 32, invocationRows: 4, invocationColumns: 4, efficiency: 0.4 },
-  { rows: 4, columns: 128, depth: 32, invocationRows: 2, invocationColumns: 4, efficiency: 0.2 },
+  { tile: shaped(128, 128, 8, 8, 8, true), efficiency: 1 },
+  { tile: shaped(128, 64, 16, 8, 8), efficiency: 0.95 },
+  { tile: shaped(64, 64, 16, 8, 8), efficiency: 0.85 },
+  { tile: shaped(64, 64, 16, 4, 8), efficiency: 0.8 },
+  { tile: shaped(128, 32, 16, 8, 4), efficiency: 0.7 },
+  { tile: shaped(64, 32, 16, 4, 8), efficiency: 0.65 },
+  { tile: shaped(32, 32, 16, 4, 4), efficiency: 0.5 },
+  { tile: shaped(64, 16, 16, 4, 4), efficiency: 0.42 },
+  { tile: shaped(16, 64, 16, 4, 4), efficiency: 0.4 },
+  { tile: shaped(64, 8, 16, 4, 4), efficiency: 0.25 },
+  { tile: shaped(4, 128, 16, 2, 4), efficiency: 0.2 },
+  { tile: shaped(16, 16, 16, 2, 4), efficiency: 0.15 },
+  { tile: shaped(8, 8, 16, 1, 4), efficiency: 0.02 },
 ];
 
 /** Invocations that keep a device busy: a middle way between integrated and large discrete ones. */
 const busyInvocations = 2 ** 15;
+/** What an invocation does per term besides its sums, in multiply-adds. */
+const stagingCost = 8;
 /** Least terms that a part of a split sum has. */
 const leastDepth = 256;
 /** Most parts of a sum: each is written to memory and read again. */
@@ -67,24 +86,42 @@ export const invocationsOf = (tile: Tile): number =>
 export const workgroupBytes = ({ rows, columns, depth }: Tile): number =>
   (rows * (depth / 4 + 1) + (depth * columns) / 4) * 16;
 
-/** The tile whose padded work takes the least time by the estimates above, with the sums split while that helps. */
-export function chooseLaunch({ matrices, m, n, k }: ProductShape, limits: TileLimits): Launch {
-  let best: Launch | undefined;
+/** Every tile that {@link chooseLaunch} may take. */
+export const tiles: readonly Tile[] = candidates.map((candidate) => candidate.tile);
+
+/**
+ * The tile that takes the least time by the estimates above, with the sums split where there are too few workgroups to
+ * keep the device busy.
+ */
+export function chooseLaunch({ matrices, m, n, k }: ProductShape, machine: TileMachine): Launch {
+  // The last tile fits the least that WebGPU lets a device offer.
+  let best: Launch = { tile: tiles.at(-1)!, splits: 1 };
   let bestTime = Infinity;
-  for (const { efficiency, ...tile } of candidates) {
-    if (workgroupBytes(tile) > limits.maxComputeWorkgroupStorageSize) continue;
-    if (invocationsOf(tile) > limits.maxComputeInvocationsPerWorkgroup) continue;
+  const mostSums = fewRegisters.vendors.includes(machine.vendor) ? fewRegisters.sums : Infinity;
+  for (const { tile, efficiency } of candidates) {
+    if (workgroupBytes(tile) > machine.maxWorkgroupBytes) continue;
+    if (invocationsOf(tile) > machine.maxInvocations) continue;
+    if (tile.invocationRows * tile.invocationColumns > mostSums) continue;
     const blocks = matrices * Math.ceil(m / tile.rows) * Math.ceil(n / tile.columns);
-    const busy = (blocks * invocationsOf(tile)) / busyInvocations;
-    const splits = Math.max(1, Math.min(Math.ceil(1 / busy), Math.floor(k / leastDepth), mostSplits));
-    const occupied = Math.min(1, busy * splits);
-    const time = (blocks * tile.rows * tile.columns) / (efficiency * occupied);
+    const sums = tile.invocationRows * tile.invocationColumns;
+    // Per term of the sums, in multiply-adds of an invocation: what a busy device takes, and what an idle one does.
+    const throughput = (blocks * tile.rows * tile.columns) / (efficiency * busyInvocations);
+    const latency = sums + stagingCost;
+    const splits = Math.max(1, Math.min(Math.floor(latency / throughput), Math.floor(k / leastDepth), mostSplits));
+    const time = Math.max(throughput, latency / splits);
     if (time >= bestTime) continue;
     best = { tile, splits };
     bestTime = time;
   }
-  return best ?? { tile: smallest, splits: 1 };
+  return best;
 }
 
-/** Fits the least that WebGPU allows any device to offer. */
-const smallest: Tile = { rows: 16, columns: 16, depth: 16, invocationRows: 4, invocationColumns: 4 };
+/**
+ * Neighbouring pixels that an invocation of a depthwise convolution computes: more of them share more of what they read,
+ * as long as there are enough invocations.
+ *
+ * @param width pixels of a row. @param others how often such a row occurs: rows × channels or vectors of them.
+ */
+export function chooseRun(width: number, others: number): number {
+  return [4, 2].find((run) => width >= run && Math.ceil(width / run) * others >= busyInvocations) ?? 1;
+}

@@ -1,0 +1,267 @@
+import { hostArray, type DType, type HostArray } from '../../dtype.js';
+import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
+import { floatToHalf } from '../../half.js';
+import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
+import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
+import type { AcquiredGpu } from './adapter.js';
+import { BufferPool, type PoolBuffer } from './buffer-pool.js';
+import { WebGpuBuffer, WebGpuMemory } from './memory.js';
+import { Pipelines } from './pipelines.js';
+import {
+  maxUniformWords,
+  type WebGpuMachine,
+  type WebGpuOperand,
+  type WebGpuPrepared,
+  type WebGpuResource,
+  type WebGpuScratch,
+  type WebGpuStep,
+} from './program.js';
+import { WebGpuQueue, type Dispatch } from './queue.js';
+import { Recording } from './recording.js';
+
+interface BoundOperand extends WebGpuOperand {
+  readonly buffer: WebGpuBuffer;
+}
+
+/** Memory that the steps of one program refer to. */
+interface ProgramMemory {
+  readonly target: PoolBuffer | null;
+  readonly scratch: Map<WebGpuScratch, PoolBuffer>;
+  /** Prepared forms of what a recording computes itself: they are made in each replay. */
+  readonly transient: { readonly of: WebGpuBuffer; readonly key: string; readonly memory: PoolBuffer }[];
+}
+
+/** The GPU device: WGSL kernels through WebGPU, in the browser and, by Dawn, in Node. */
+export class WebGpuBackend implements Backend {
+  readonly name = 'webgpu';
+  readonly machine: WebGpuMachine;
+  readonly #memory: WebGpuMemory;
+  readonly #pipelines: Pipelines;
+  readonly #queue: WebGpuQueue;
+  readonly #acquired: AcquiredGpu;
+  /** While tracing: the steps dispatched that were not reported yet, in order. */
+  #traced: { readonly call: number; readonly step: string }[] | null = null;
+  #calls = 0;
+
+  constructor(acquired: AcquiredGpu) {
+    const { device, machine } = acquired;
+    this.#acquired = acquired;
+    this.machine = machine;
+    this.#pipelines = new Pipelines(device);
+    this.#queue = new WebGpuQueue(device, this.#pipelines);
+    const pool = new BufferPool(
+      device,
+      this.#queue,
+      machine.maxBindingBytes,
+      (bytes, create) => this.#queue.watchMemory(bytes, create),
+      () => this.#pipelines.dropGroups(),
+    );
+    this.#memory = new WebGpuMemory(pool, this.#queue);
+  }
+
+  allocate(dtype: DType, length: number): WebGpuBuffer {
+    this.#queue.check();
+    const buffer = new WebGpuBuffer(dtype, length);
+    buffer.memory = this.#memory.take(buffer.bytes);
+    return buffer;
+  }
+
+  upload(dtype: DType, data: HostArray | Float64Array): WebGpuBuffer {
+    this.#queue.check();
+    const buffer = new WebGpuBuffer(dtype, data.length);
+    buffer.memory = this.#memory.place(toElements(dtype, data));
+    return buffer;
+  }
+
+  hold(dtype: DType, data: HostArray): WebGpuBuffer {
+    const buffer = new WebGpuBuffer(dtype, data.length);
+    buffer.host = data;
+    return buffer;
+  }
+
+  release(buffer: BackendBuffer): void {
+    this.#memory.release(this.#own(buffer));
+  }
+
+  async read(buffer: BackendBuffer): Promise<HostArray> {
+    const own = this.#own(buffer);
+    if (this.#memory.recording) {
+      throw new IIError('ERR_CAPTURE', 'capture: a tensor was read in the body; read the results of run() instead');
+    }
+    if (own.host) return own.host.slice();
+    const out = hostArray(own.dtype, own.length);
+    const bytes = await this.#queue.read(this.#memory.resident(own), own.bytes);
+    new Uint8Array(out.buffer).set(new Uint8Array(bytes));
+    return out;
+  }
+
+  enqueue<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(
+    kernel: Kernel<I, O, P>,
+    inputs: Bound<I, Operand>,
+    outputs: Bound<O, Operand>,
+    params: P,
+  ): void {
+    if (!kernel.webgpu) throw new UnsupportedKernelError(kernel.name, this.name);
+    this.#queue.check();
+    const boundOutputs = this.#bind(outputs);
+    for (const key in boundOutputs) {
+      const { buffer } = boundOutputs[key] as BoundOperand;
+      this.#memory.dropPrepared(buffer);
+      this.#memory.resident(buffer);
+    }
+    this.#run(kernel.name, kernel.webgpu(this.#bind(inputs), boundOutputs, params, this.machine), null);
+    this.#calls++;
+  }
+
+  record<T>(body: () => T, results: (value: T) => readonly BackendBuffer[]): { value: T; recording: BackendRecording } {
+    const memory = this.#memory;
+    if (memory.recording) throw new IIError('ERR_CAPTURE', 'capture: captures do not nest');
+    const recording = new Recording(memory.pool, (dispatch) => this.#dispatch(dispatch, -1));
+    memory.recording = recording;
+    try {
+      const value = body();
+      const kept = results(value)
+        .map((buffer) => this.#own(buffer))
+        .filter((buffer) => buffer.memory && recording.owns(buffer.memory));
+      recording.finish(kept.flatMap((buffer) => buffer.memory ?? []));
+      for (const buffer of kept) buffer.borrowed = true;
+      return { value, recording };
+    } catch (error) {
+      recording.dispose();
+      throw error;
+    } finally {
+      memory.recording = null;
+    }
+  }
+
+  trace(report: StepReport | null): void {
+    const traced: { readonly call: number; readonly step: string }[] = [];
+    this.#traced = report && traced;
+    this.#calls = 0;
+    let told = 0;
+    const tell = (milliseconds: number): void => {
+      const entry = traced[told++];
+      if (entry) report?.(entry.call, { step: entry.step, milliseconds });
+    };
+    this.#queue.trace(report && tell);
+  }
+
+  async finish(): Promise<void> {
+    await this.#queue.fence();
+  }
+
+  memory(): BackendMemory {
+    const { used, reserved } = this.#memory.pool;
+    return { used, reserved: reserved + this.#queue.bytes };
+  }
+
+  destroy(): void {
+    this.#queue.destroy();
+    this.#memory.pool.destroyFree();
+    if (this.#acquired.owned) this.#acquired.device.destroy();
+  }
+
+  #run(kernel: string, steps: readonly WebGpuStep[], target: PoolBuffer | null): void {
+    const own: ProgramMemory = { target, scratch: new Map(), transient: [] };
+    try {
+      for (const step of steps) {
+        this.#checkStep(kernel, step);
+        const { shader, bindings, uniforms, workgroups } = step;
+        // Preparing an operand dispatches steps of its own, which come first.
+        for (const { resource } of bindings) if (resource.kind === 'prepared') this.#prepare(kernel, resource, own);
+        const buffers = bindings.map(({ resource }) => this.#locate(resource, own));
+        const pipeline = this.#pipelines.get(shader, bindings, uniforms !== undefined);
+        const dispatch = { pipeline, buffers, words: uniforms ?? null, grid: workgroups };
+        if (this.#memory.recording) this.#memory.recording.note(dispatch);
+        else this.#dispatch(dispatch, this.#calls);
+      }
+    } finally {
+      for (const buffer of own.scratch.values()) this.#memory.give(buffer);
+      for (const { memory } of own.transient) this.#memory.give(memory);
+    }
+  }
+
+  #dispatch(dispatch: Dispatch, call: number): void {
+    this.#traced?.push({ call, step: dispatch.pipeline.name });
+    this.#queue.dispatch(dispatch);
+  }
+
+  #checkStep(kernel: string, { shader, bindings, uniforms = [], workgroups }: WebGpuStep): void {
+    const { maxStorageBuffers, maxWorkgroupsPerDimension } = this.machine;
+    const fits = workgroups.every((n) => Number.isInteger(n) && n >= 1 && n <= maxWorkgroupsPerDimension);
+    if (!fits || bindings.length > maxStorageBuffers || uniforms.length > maxUniformWords) {
+      throw new IIError(
+        'ERR_KERNEL_PROGRAM',
+        `kernel '${kernel}' describes a step that cannot run: shader '${shader.name}' with ${bindings.length} buffers (at most ${maxStorageBuffers}), ${uniforms.length} uniform words (at most ${maxUniformWords}) and ${workgroups.join('×')} workgroups (1 to ${maxWorkgroupsPerDimension} each)`,
+      );
+    }
+  }
+
+  #locate(resource: WebGpuResource, { target, scratch, transient }: ProgramMemory): PoolBuffer {
+    if (resource.kind === 'target') return target!;
+    if (resource.kind === 'scratch') {
+      let memory = scratch.get(resource);
+      if (!memory) scratch.set(resource, (memory = this.#memory.take(resource.bytes)));
+      return memory;
+    }
+    const { buffer } = (resource.kind === 'prepared' ? resource.of : resource) as BoundOperand;
+    this.#memory.recording?.listedIn(buffer.readers);
+    if (resource.kind === 'operand') return this.#memory.resident(buffer);
+    const { key } = resource;
+    return transient.find((form) => form.of === buffer && form.key === key)?.memory ?? buffer.prepared.get(key)!;
+  }
+
+  /** Makes the prepared form of an operand, unless it is there. */
+  #prepare(kernel: string, prepared: WebGpuPrepared, { transient }: ProgramMemory): void {
+    const memory = this.#memory;
+    const { buffer } = prepared.of as BoundOperand;
+    const { key, bytes } = prepared;
+    if (buffer.prepared.has(key) || transient.some((form) => form.of === buffer && form.key === key)) return;
+    const fill = (target: PoolBuffer): void =>
+      memory.visit(buffer, () => this.#run(kernel, prepared.fill({ kind: 'target' }), target));
+
+    const { recording } = memory;
+    if (recording && buffer.memory && recording.owns(buffer.memory)) {
+      const made = memory.take(bytes);
+      transient.push({ of: buffer, key, memory: made });
+      fill(made);
+      return;
+    }
+    // The form of a weight stays: it is made now, also while dispatches are only noted.
+    memory.recording = null;
+    const made = memory.take(bytes);
+    try {
+      fill(made);
+      buffer.prepared.set(key, made);
+    } catch (error) {
+      memory.give(made);
+      throw error;
+    } finally {
+      memory.recording = recording;
+    }
+  }
+
+  #own(buffer: BackendBuffer): WebGpuBuffer {
+    if (buffer instanceof WebGpuBuffer) return buffer;
+    throw new DisposedError(`buffer of backend '${buffer.backend}' was handed to the webgpu backend`);
+  }
+
+  #bind<S>(operands: Bound<S, Operand>): Bound<S, BoundOperand> {
+    const bound: Partial<Record<keyof S, BoundOperand>> = {};
+    for (const key in operands) {
+      const operand = operands[key];
+      if (!operand) continue;
+      const { shape, dtype } = operand;
+      bound[key] = { kind: 'operand', shape, dtype, buffer: this.#own(operand.buffer) };
+    }
+    return bound as Bound<S, BoundOperand>;
+  }
+}
+
+function toElements(dtype: DType, data: HostArray | Float64Array): HostArray {
+  if (!(data instanceof Float64Array)) return data;
+  const out = hostArray(dtype, data.length);
+  if (dtype === 'f16') for (let i = 0; i < data.length; i++) out[i] = floatToHalf(data[i]!);
+  else out.set(data);
+  return out;
+}

@@ -1,0 +1,136 @@
+import { LimitExceededError } from '../../errors.js';
+import { usage } from './constants.js';
+
+/** Numbers of batches of commands: which one is being filled, and up to which they were handed to the GPU's queue. */
+export interface BatchClock {
+  readonly open: number;
+  readonly submitted: number;
+}
+
+/** A storage buffer of the pool. */
+export interface PoolBuffer {
+  /** Never used twice. */
+  readonly id: number;
+  readonly gpu: GPUBuffer;
+  readonly bytes: number;
+  /** The latest batch whose commands touch it. */
+  lastUse: number;
+}
+
+/** Free memory that is kept in any case, beyond half of the most that was ever in use. */
+const keptBytes = 64 * 2 ** 20;
+
+/**
+ * GPU buffers for tensors, by size class. Commands run in order, so a buffer that was given back may be taken for later
+ * commands at once; the host writes ahead of all commands that are not submitted yet, so for it only buffers count that
+ * none of those touch.
+ */
+export class BufferPool {
+  readonly #free = new Map<number, PoolBuffer[]>();
+  #made = 0;
+  #used = 0;
+  #reserved = 0;
+  #peak = 0;
+
+  /**
+   * @param limit bytes of the largest buffer.
+   * @param created called around each creation, to watch for failures.
+   * @param destroyed called after buffers were destroyed.
+   */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly clock: BatchClock,
+    private readonly limit: number,
+    private readonly created: (bytes: number, create: () => GPUBuffer) => GPUBuffer,
+    private readonly destroyed: () => void,
+  ) {}
+
+  /** Bytes taken. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Bytes of all buffers. */
+  get reserved(): number {
+    return this.#reserved;
+  }
+
+  /**
+   * The size of a buffer for `bytes`: in steps of an eighth of a power of two, so that maps of similar sizes share buffers.
+   *
+   * @throws LimitExceededError when no buffer can be that large.
+   */
+  sizeClass(bytes: number): number {
+    const whole = Math.max(256, Math.ceil(bytes / 4) * 4);
+    if (whole > this.limit) {
+      throw new LimitExceededError(
+        'maxStorageBufferBindingSize',
+        whole,
+        this.limit,
+        'use a smaller image or batch, or the wasm device',
+      );
+    }
+    const step = Math.max(256, 2 ** (Math.floor(Math.log2(whole)) - 3));
+    return Math.min(Math.ceil(whole / step) * step, this.limit);
+  }
+
+  /**
+   * A buffer of at least `bytes`, its contents unspecified.
+   *
+   * @param forHost whether the host writes it next.
+   * @throws LimitExceededError when no buffer can be that large.
+   */
+  take(bytes: number, forHost: boolean): PoolBuffer {
+    const size = this.sizeClass(bytes);
+    const list = this.#free.get(size);
+    const at = list?.findLastIndex(({ lastUse }) => !forHost || lastUse <= this.clock.submitted) ?? -1;
+    const buffer = at >= 0 ? list!.splice(at, 1)[0]! : this.#create(size);
+    this.#used += size;
+    this.#peak = Math.max(this.#peak, this.#used);
+    return buffer;
+  }
+
+  give(buffer: PoolBuffer): void {
+    const list = this.#free.get(buffer.bytes);
+    if (list) list.push(buffer);
+    else this.#free.set(buffer.bytes, [buffer]);
+    this.#used -= buffer.bytes;
+    this.#shrink();
+  }
+
+  /** Destroys every buffer that is free. */
+  destroyFree(): void {
+    for (const list of this.#free.values()) {
+      for (const buffer of list) {
+        buffer.gpu.destroy();
+        this.#reserved -= buffer.bytes;
+      }
+    }
+    this.#free.clear();
+    this.destroyed();
+  }
+
+  #create(bytes: number): PoolBuffer {
+    const flags = usage.storage | usage.copySource | usage.copyTarget;
+    const gpu = this.created(bytes, () => this.device.createBuffer({ size: bytes, usage: flags }));
+    this.#reserved += bytes;
+    return { id: this.#made++, gpu, bytes, lastUse: 0 };
+  }
+
+  /** Destroys what has been free for longest while too much is. */
+  #shrink(): void {
+    const most = this.#peak + Math.max(keptBytes, this.#peak / 2);
+    let any = false;
+    while (this.#reserved > most) {
+      const heads = [...this.#free.values()].flatMap(([first]) => (first ? [first] : []));
+      const idle = heads.filter(({ lastUse }) => lastUse <= this.clock.submitted);
+      const oldest = idle.reduce<PoolBuffer | null>((a, b) => (a && a.lastUse <= b.lastUse ? a : b), null);
+      if (!oldest) break;
+      this.#free.get(oldest.bytes)!.shift();
+      oldest.gpu.destroy();
+      this.#reserved -= oldest.bytes;
+      any = true;
+    }
+    if (any) this.destroyed();
+  }
+}

@@ -1,0 +1,130 @@
+import type { Slot } from '../../../kernel.js';
+import type { AddScaledInputs, BinaryFunction, BinaryInputs, UnaryFunction } from '../../../ops/elementwise.js';
+import { broadcastStrides, sizeOf } from '../../../shape.js';
+import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
+import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
+import { axisFields, axisValues, joinAxes, locateWgsl, type Axis } from './axes.js';
+import { channelwise } from './channelwise.js';
+import { binaryWgsl, unaryWgsl, type Lanes } from './functions.wgsl.js';
+
+/** Invocations of a workgroup where nothing is shared among them. */
+export const flatGroup = 128;
+
+const counted = uniformBlock({ count: 'u32' });
+
+/** Buffers are padded, so that the last four elements are worked on together whether they are all there or not. */
+const unaryShader = defineShader(
+  'unary',
+  ({ fn }: { readonly fn: UnaryFunction }) => `${storage(
+    ['read', 'x', 'array<vec4<f32>>'],
+    ['read_write', 'y', 'array<vec4<f32>>'],
+  )}
+${counted.wgsl}
+${unaryWgsl(fn, 'vec4<f32>')}
+@compute @workgroup_size(${flatGroup})
+fn main(${linearBuiltins}) {
+  let i = ${linearInvocation(flatGroup)};
+  if (i >= params.count) {
+    return;
+  }
+  y[i] = apply(x[i]);
+}`,
+);
+
+export const unaryWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, { readonly fn: UnaryFunction }> = (
+  { x },
+  { y },
+  { fn },
+  machine,
+) => {
+  const count = Math.ceil(sizeOf(y.shape) / 4);
+  if (count === 0) return [];
+  return [
+    {
+      shader: unaryShader({ fn }),
+      bindings: [read(x), write(y)],
+      uniforms: counted.words({ count }),
+      workgroups: linearGrid(Math.ceil(count / flatGroup), machine),
+    },
+  ];
+};
+
+interface BinaryShape {
+  readonly fn: BinaryFunction;
+  readonly rank: number;
+  readonly type: Lanes;
+  /** Whether one element of the operand serves for four of the result. */
+  readonly repeatA: boolean;
+  readonly repeatB: boolean;
+}
+
+const binaryUniforms = (rank: number) => uniformBlock({ count: 'u32', ...axisFields(rank) });
+
+const binaryShader = defineShader('binary', ({ fn, rank, type, repeatA, repeatB }: BinaryShape) => {
+  const elements = (repeat: boolean): string => `array<${repeat ? 'f32' : type}>`;
+  return `${storage(
+    ['read', 'a', elements(repeatA)],
+    ['read', 'b', elements(repeatB)],
+    ['read_write', 'y', `array<${type}>`],
+  )}
+${binaryUniforms(rank).wgsl}
+${binaryWgsl(fn, type)}
+@compute @workgroup_size(${flatGroup})
+fn main(${linearBuiltins}) {
+  let i = ${linearInvocation(flatGroup)};
+  if (i >= params.count) {
+    return;
+  }
+  var rest = i;
+  var atA = 0;
+  var atB = 0;
+${locateWgsl(rank, 'rest')}
+  y[i] = apply(${type}(a[atA]), ${type}(b[atB]));
+}`;
+});
+
+export const binaryWebGpu: WebGpuKernel<BinaryInputs, { y: Slot }, { readonly fn: BinaryFunction }> = (
+  { a, b },
+  { y },
+  { fn },
+  machine,
+) => {
+  const size = sizeOf(y.shape);
+  if (size === 0) return [];
+  const axes = joinAxes(y.shape, broadcastStrides(a.shape, y.shape), broadcastStrides(b.shape, y.shape));
+  const fours = byFours(axes);
+  const shape = {
+    fn,
+    rank: axes.length,
+    type: fours ? 'vec4<f32>' : 'f32',
+    repeatA: fours !== null && axes[0].a === 0,
+    repeatB: fours !== null && axes[0].b === 0,
+  } as const;
+  const count = fours ? Math.ceil(size / 4) : size;
+  return [
+    {
+      shader: binaryShader(shape),
+      bindings: [read(a), read(b), write(y)],
+      uniforms: binaryUniforms(axes.length).words({ count, ...axisValues(fours ?? axes) }),
+      workgroups: linearGrid(Math.ceil(count / flatGroup), machine),
+    },
+  ];
+};
+
+/** The axes in units of four elements, where these lie side by side or are one and the same in each operand. */
+function byFours(axes: readonly [Axis, ...Axis[]]): readonly Axis[] | null {
+  const [inner, ...outer] = axes;
+  if (inner.a > 1 || inner.b > 1 || (outer.length > 0 && inner.size % 4 !== 0)) return null;
+  if (inner.a === 1 && outer.some(({ a }) => a % 4 !== 0)) return null;
+  if (inner.b === 1 && outer.some(({ b }) => b % 4 !== 0)) return null;
+  const [unitA, unitB] = [inner.a === 1 ? 4 : 1, inner.b === 1 ? 4 : 1];
+  const joined = outer.map(({ size, a, b }) => ({ size, a: a / unitA, b: b / unitB }));
+  return [{ ...inner, size: Math.ceil(inner.size / 4) }, ...joined];
+}
+
+export const addScaledWebGpu: WebGpuKernel<AddScaledInputs, { z: Slot }, object> = (
+  { x, y, scale },
+  { z },
+  _params,
+  machine,
+) => channelwise({ rows: { x, y }, channels: { scale }, result: z, expression: 'fma(scale[c], y[i], x[i])' }, machine);

@@ -1,0 +1,224 @@
+/** How the matrix product of `gemm.wgsl.ts` reads its operands and stores its result. */
+import type { StorageDeclaration } from '../wgsl.js';
+import { epilogueStorage, epilogueWgsl, type EpilogueShape } from './epilogue.wgsl.js';
+import type { Lanes } from './functions.wgsl.js';
+import type { OperandWgsl } from './gemm.wgsl.js';
+
+/** A matrix in memory, row-major. */
+export interface MatrixOperand {
+  readonly kind: 'matrix';
+  /** Whether the sums run along the matrix's columns where they would run along its rows, or the other way round. */
+  readonly transposed: boolean;
+  /** Whether rows are read four elements at a time: they must be a multiple of four long, and not transposed. */
+  readonly vectors: boolean;
+  /** Axes along which several matrices lie, each with its own stride for either operand. */
+  readonly axes: number;
+}
+
+/** The pixels that a convolution's kernel sees: a row per output pixel, the terms tap by tap, then by channel. */
+export interface ImageOperand {
+  readonly kind: 'image';
+  /** Channels of a group. */
+  readonly channels: number;
+  /** Channels from one pixel to the next. */
+  readonly pixel: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  /** Whether channels are read four at a time: their numbers must be multiples of four. */
+  readonly vectors: boolean;
+}
+
+/** Weights prepared by `packing.ts`: `[matrix][terms][columns]`, both padded to fours. */
+export interface PackedOperand {
+  readonly kind: 'packed';
+}
+
+export type LeftOperand = MatrixOperand | ImageOperand;
+export type RightOperand = MatrixOperand | PackedOperand;
+
+export interface ProductResult {
+  /** Parts of a split sum go to memory as they are, to be added up afterwards. */
+  readonly partial: boolean;
+  /** Whether results are stored four at a time: columns must come in multiples of four. */
+  readonly vectors: boolean;
+  readonly epilogue: EpilogueShape;
+}
+
+/** Names of the uniforms of an image operand, all u32. */
+export const imageUniforms = ['height', 'width', 'outHeight', 'outWidth'] as const;
+
+/** Names of the uniforms of the axes along which matrices lie, innermost first: sizes, and strides in elements. */
+export const axesUniforms = (axes: number): string[] =>
+  Array.from({ length: axes }, (_, i) => [`size${i}`, `left${i}`, `right${i}`]).flat();
+
+/** Names of the uniforms of a result, all u32: elements from one row, and from one matrix, to the next. */
+export const resultUniforms = ['rowStride', 'matrixStride'] as const;
+
+const elementType = (vectors: boolean): Lanes => (vectors ? 'vec4<f32>' : 'f32');
+
+export function leftStorage({ vectors }: LeftOperand): StorageDeclaration {
+  return ['read', 'left', `array<${elementType(vectors)}>`];
+}
+
+export function rightStorage(right: RightOperand): StorageDeclaration {
+  return ['read', 'right', `array<${elementType(right.kind === 'packed' || right.vectors)}>`];
+}
+
+/** Declares `fn name(matrix: u32) -> u32`: where an operand of a matrix begins, in elements. */
+function baseWgsl(name: string, operand: 'left' | 'right', axes: number): string {
+  const steps = Array.from(
+    { length: axes },
+    (_, i) => `  base += (rest % params.size${i}) * params.${operand}${i};\n  rest /= params.size${i};\n`,
+  );
+  return `fn ${name}(matrix: u32) -> u32 {
+  var base = 0u;
+  var rest = matrix;
+${steps.join('')}  return base;
+}`;
+}
+
+/** @param whole whether the sums fill every step of the tile, so that none ends inside one. */
+export function leftWgsl(left: LeftOperand, whole: boolean): OperandWgsl {
+  return left.kind === 'image' ? imageWgsl(left, whole) : leftMatrixWgsl(left, whole);
+}
+
+function leftMatrixWgsl({ vectors, transposed, axes }: MatrixOperand, whole: boolean): OperandWgsl {
+  const base = baseWgsl('leftBase', 'left', axes);
+  const row = 'leftBase(matrix) + min(row, params.m - 1u)';
+  const types = (at: string): string => `${base}
+alias Row = u32;
+alias Column = u32;
+fn rowAt(row: u32, matrix: u32) -> Row { return ${at}; }
+fn columnAt(depth4: u32, matrix: u32) -> Column { return depth4; }`;
+  if (vectors) {
+    const load = whole ? 'left[row + column]' : 'select(vec4<f32>(), left[row + column], column * 4u < params.k)';
+    return {
+      along: 'depth',
+      code: `${types(`(${row} * params.k) / 4u`)}
+fn loadLeft(row: Row, column: Column) -> vec4<f32> { return ${load}; }`,
+    };
+  }
+  const element = (i: number): string => {
+    const at = transposed ? `(column * 4u + ${i}u) * params.m + row` : `row + column * 4u + ${i}u`;
+    return whole ? `left[${at}]` : `select(0.0, left[${at}], column * 4u + ${i}u < params.k)`;
+  };
+  return {
+    along: transposed ? 'other' : 'depth',
+    code: `${types(transposed ? row : `${row} * params.k`)}
+fn loadLeft(row: Row, column: Column) -> vec4<f32> {
+  return vec4<f32>(${[0, 1, 2, 3].map(element).join(', ')});
+}`,
+  };
+}
+
+function imageWgsl(image: ImageOperand, whole: boolean): OperandWgsl {
+  const { channels, pixel, kernel, stride, padding, dilation, vectors } = image;
+  const lanes = vectors ? 4 : 1;
+  const type = elementType(vectors);
+  const taps = kernel[0] * kernel[1];
+  // Behind the end of the sum, a tap lies outside of every image.
+  const outside = whole ? '' : `\n  if (tap >= ${taps}u) { return Tap(0, -0x40000000, 0, 0u); }`;
+  const load = vectors
+    ? `alias Column = Tap;
+fn columnAt(depth4: u32, matrix: u32) -> Column { return tapAt(depth4, matrix); }
+fn loadLeft(row: Row, column: Column) -> vec4<f32> { return loadTap(row, column); }`
+    : `alias Column = array<Tap, 4>;
+fn columnAt(depth4: u32, matrix: u32) -> Column {
+  return Column(${[0, 1, 2, 3].map((i) => `tapAt(depth4 * 4u + ${i}u, matrix)`).join(', ')});
+}
+fn loadLeft(row: Row, column: Column) -> vec4<f32> {
+  return vec4<f32>(${[0, 1, 2, 3].map((i) => `loadTap(row, column[${i}])`).join(', ')});
+}`;
+  return {
+    along: 'depth',
+    code: `// The input pixel under the kernel's first tap, and its number in the image (which it may lie outside of).
+struct Row { first: i32, y: i32, x: i32 }
+struct Tap { pixel: i32, y: i32, x: i32, channel: u32 }
+fn rowAt(row: u32, matrix: u32) -> Row {
+  let at = min(row, params.m - 1u);
+  let line = at / params.outWidth;
+  let y = i32(line % params.outHeight) * ${stride[0]} - ${padding[0]};
+  let x = i32(at % params.outWidth) * ${stride[1]} - ${padding[1]};
+  let image = i32(line / params.outHeight);
+  return Row((image * i32(params.height) + y) * i32(params.width) + x, y, x);
+}
+fn tapAt(depth: u32, matrix: u32) -> Tap {
+  let tap = depth / ${channels / lanes}u;${outside}
+  let y = i32(tap / ${kernel[1]}u) * ${dilation[0]};
+  let x = i32(tap % ${kernel[1]}u) * ${dilation[1]};
+  return Tap(y * i32(params.width) + x, y, x, matrix * ${channels / lanes}u + depth % ${channels / lanes}u);
+}
+fn loadTap(row: Row, tap: Tap) -> ${type} {
+  let inside = u32(row.y + tap.y) < params.height && u32(row.x + tap.x) < params.width;
+  if (!inside) { return ${type}(); }
+  return left[u32(row.first + tap.pixel) * ${pixel / lanes}u + tap.channel];
+}
+${load}`,
+  };
+}
+
+/** @param whole as for {@link leftWgsl}. */
+export function rightWgsl(right: RightOperand, whole: boolean): OperandWgsl {
+  if (right.kind === 'packed') {
+    return {
+      along: 'other',
+      code: `fn rightBase(matrix: u32) -> u32 { return matrix * ((params.k + 3u) / 4u * 4u) * params.n4; }
+fn loadRight(depth: u32, column4: u32, base: u32) -> vec4<f32> {
+  ${whole ? '' : 'if (depth >= params.k) { return vec4<f32>(); }\n  '}return right[base + depth * params.n4 + min(column4, params.n4 - 1u)];
+}`,
+    };
+  }
+  const { transposed, vectors, axes } = right;
+  const base = baseWgsl('rightBase', 'right', axes);
+  const guard = whole ? '' : 'if (depth >= params.k) { return vec4<f32>(); }\n  ';
+  if (vectors) {
+    return {
+      along: 'other',
+      code: `${base}
+fn loadRight(depth: u32, column4: u32, base: u32) -> vec4<f32> {
+  ${guard}return right[base / 4u + depth * params.n4 + min(column4, params.n4 - 1u)];
+}`,
+    };
+  }
+  const element = (i: number): string => {
+    const column = `min(column4 * 4u + ${i}u, params.n - 1u)`;
+    return transposed ? `right[base + ${column} * params.k + depth]` : `right[base + depth * params.n + ${column}]`;
+  };
+  return {
+    along: transposed ? 'depth' : 'other',
+    code: `${base}
+fn loadRight(depth: u32, column4: u32, base: u32) -> vec4<f32> {
+  ${guard}return vec4<f32>(${[0, 1, 2, 3].map(element).join(', ')});
+}`,
+  };
+}
+
+export function resultStorage({ partial, vectors, epilogue }: ProductResult): StorageDeclaration[] {
+  if (partial) return [['read_write', 'partial', 'array<vec4<f32>>']];
+  const lanes = elementType(vectors);
+  return [...epilogueStorage(epilogue, lanes), ['read_write', 'result', `array<${lanes}>`]];
+}
+
+export function resultWgsl({ partial, vectors, epilogue }: ProductResult): string {
+  if (partial) {
+    return `fn store(row: u32, column4: u32, sums: vec4<f32>, matrix: u32, part: u32) {
+  if (row >= params.m || column4 >= params.n4) { return; }
+  partial[((matrix * params.parts + part) * params.m + row) * params.n4 + column4] = sums;
+}`;
+  }
+  const finish = epilogueWgsl(epilogue, 'vec4<f32>', elementType(vectors));
+  const stores = vectors
+    ? `let at = (row * params.rowStride + matrix * params.matrixStride) / 4u + column4;
+  result[at] = finish(sums, at, matrix * params.n4 + column4);`
+    : `let column = column4 * 4u;
+  let at = row * params.rowStride + matrix * params.matrixStride + column;
+  let finished = finish(sums, at, matrix * params.n + column);
+${[0, 1, 2, 3].map((i) => `  if (column + ${i}u < params.n) { result[at + ${i}u] = finished[${i}]; }`).join('\n')}`;
+  return `${finish}
+fn store(row: u32, column4: u32, sums: vec4<f32>, matrix: u32, part: u32) {
+  if (row >= params.m || column4 >= params.n4) { return; }
+  ${stores}
+}`;
+}

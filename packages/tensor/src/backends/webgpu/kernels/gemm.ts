@@ -1,0 +1,143 @@
+/** The host side of the matrix product: how it is cut into workgroups, and its steps. */
+import {
+  defineShader,
+  gpuScratch,
+  linearGrid,
+  read,
+  write,
+  type WebGpuBinding,
+  type WebGpuMachine,
+  type WebGpuResource,
+  type WebGpuStep,
+} from '../program.js';
+import { linearBuiltins, linearInvocation, storage, uniformBlock, type UniformBlock } from '../wgsl.js';
+import { epilogueStorage, type EpilogueShape } from './epilogue.wgsl.js';
+import type { Lanes } from './functions.wgsl.js';
+import {
+  axesUniforms,
+  imageUniforms,
+  leftStorage,
+  leftWgsl,
+  resultStorage,
+  resultUniforms,
+  resultWgsl,
+  rightStorage,
+  rightWgsl,
+  type LeftOperand,
+  type ProductResult,
+  type RightOperand,
+} from './gemm-operands.wgsl.js';
+import { gemmUniforms, gemmWgsl } from './gemm.wgsl.js';
+import { chooseLaunch, type Launch, type ProductShape, type Tile } from './tiles.js';
+
+export interface Product extends ProductShape {
+  readonly left: LeftOperand;
+  readonly right: RightOperand;
+  readonly leftFrom: WebGpuResource;
+  readonly rightFrom: WebGpuResource;
+  /** The uniforms of the operands by name. */
+  readonly uniforms: Readonly<Record<string, number>>;
+  readonly to: WebGpuResource;
+  /** Elements of the result from one row, and from one matrix, to the next. */
+  readonly rowStride: number;
+  readonly matrixStride: number;
+  readonly epilogue: EpilogueShape;
+  readonly epilogueBindings: readonly WebGpuBinding[];
+}
+
+interface GemmParams {
+  readonly tile: Tile;
+  /** Whether every step along the sums fills the tile's depth. */
+  readonly whole: boolean;
+  readonly left: LeftOperand;
+  readonly right: RightOperand;
+  readonly result: ProductResult;
+}
+
+type AnyUniforms = UniformBlock<Readonly<Record<string, 'u32'>>>;
+
+function gemmBlock(left: LeftOperand): AnyUniforms {
+  const operands = left.kind === 'image' ? imageUniforms : axesUniforms(left.axes);
+  const names = [...gemmUniforms, ...resultUniforms, ...operands];
+  return uniformBlock(Object.fromEntries(names.map((name) => [name, 'u32' as const])));
+}
+
+const gemmShader = defineShader('gemm', ({ tile, whole, left, right, result }: GemmParams) =>
+  gemmWgsl({
+    tile,
+    declarations: `${storage(leftStorage(left), rightStorage(right), ...resultStorage(result))}\n${gemmBlock(left).wgsl}`,
+    left: leftWgsl(left, whole),
+    right: rightWgsl(right, whole),
+    result: resultWgsl(result),
+  }),
+);
+
+const sumInvocations = 64;
+const sumBlock = uniformBlock({
+  ...{ m: 'u32', n: 'u32', n4: 'u32', parts: 'u32', count: 'u32', rowStride: 'u32', matrixStride: 'u32' },
+});
+
+/** Adds up the parts of split sums, as {@link gemmShader} leaves them. */
+const sumPartsShader = defineShader('gemmSumParts', (result: ProductResult & { partial: false }) => {
+  const lanes: Lanes = result.vectors ? 'vec4<f32>' : 'f32';
+  const buffers = [...epilogueStorage(result.epilogue, lanes), ['read_write', 'result', `array<${lanes}>`] as const];
+  return `${storage(['read', 'partial', 'array<vec4<f32>>'], ...buffers)}
+${sumBlock.wgsl}
+${resultWgsl(result)}
+@compute @workgroup_size(${sumInvocations}) fn main(${linearBuiltins}) {
+  let at = ${linearInvocation(sumInvocations)};
+  if (at >= params.count) { return; }
+  let column4 = at % params.n4;
+  let line = at / params.n4;
+  let row = line % params.m;
+  let matrix = line / params.m;
+  var sums = vec4<f32>();
+  for (var part = 0u; part < params.parts; part++) {
+    sums += partial[((matrix * params.parts + part) * params.m + row) * params.n4 + column4];
+  }
+  store(row, column4, sums, matrix, 0u);
+}
+`;
+});
+
+const noEpilogue: EpilogueShape = { operands: [], activation: 'none' };
+
+/** The steps that compute `result = epilogue(left · right)` for each matrix; no work leaves no step. */
+export function product(p: Product, machine: WebGpuMachine): WebGpuStep[] {
+  return p.matrices * p.m * p.n === 0 ? [] : launchProduct(p, chooseLaunch(p, machine), machine);
+}
+
+/** {@link product} with given launch parameters, of at least one element. */
+export function launchProduct(p: Product, { tile, splits }: Launch, machine: WebGpuMachine): WebGpuStep[] {
+  const { matrices, m, n, k, left, right, rowStride, matrixStride, epilogue } = p;
+  const n4 = Math.ceil(n / 4);
+  const affordable = Math.max(1, Math.min(splits, Math.floor(machine.maxBindingBytes / (matrices * m * n4 * 16))));
+  const partDepth = Math.max(1, Math.ceil(k / affordable / tile.depth)) * tile.depth;
+  const parts = Math.max(1, Math.ceil(k / partDepth));
+  const rowTiles = Math.ceil(m / tile.rows);
+  const columnTiles = Math.ceil(n / tile.columns);
+  const blocks = matrices * parts * rowTiles * columnTiles;
+  const vectors = [n, rowStride, matrixStride].every((length) => length % 4 === 0);
+  const sizes = { m, n, k, n4, parts, partDepth, rowTiles, columnTiles, blocks, rowStride, matrixStride };
+  const whole = k % tile.depth === 0;
+  const finish = [...p.epilogueBindings, write(p.to)];
+  const partial = parts > 1 ? gpuScratch(matrices * parts * m * n4 * 16) : undefined;
+  const result = partial
+    ? { partial: true, vectors: true, epilogue: noEpilogue }
+    : { partial: false, vectors, epilogue };
+  const step: WebGpuStep = {
+    shader: gemmShader({ tile, whole, left, right, result }),
+    bindings: [read(p.leftFrom), read(p.rightFrom), ...(partial ? [write(partial)] : finish)],
+    uniforms: gemmBlock(left).words({ ...sizes, ...p.uniforms }),
+    workgroups: linearGrid(blocks, machine),
+  };
+  if (!partial) return [step];
+  const count = matrices * m * n4;
+  const sum: WebGpuStep = {
+    shader: sumPartsShader({ partial: false, vectors, epilogue }),
+    bindings: [read(partial), ...finish],
+    uniforms: sumBlock.words({ m, n, n4, parts, count, rowStride, matrixStride }),
+    workgroups: linearGrid(Math.ceil(count / sumInvocations), machine),
+  };
+  return [step, sum];
+}
