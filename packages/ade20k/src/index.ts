@@ -33,3 +33,23 @@ export {
 } from './sampler.js';
 export * from './loader/index.js';
 export { syntheticAde20k, syntheticPair, type SyntheticOptions, type SyntheticPair } from './synthetic.js';
+export {
+  Evaluation,
+  openEvaluation,
+  type EvaluatedImage,
+  type EvaluationOptions,
+  type EvaluationProgress,
+  type EvaluationStore,
+} from './evaluate.js';
+export {
+  EvaluationError,
+  evaluationReport,
+  isComplete,
+  mergeEvaluations,
+  parseEvaluationState,
+  type EvaluationReport,
+  type EvaluationState,
+  type ImageScore,
+  type RunDescription,
+  type SkippedEntry,
+} from './evaluation-state.js';

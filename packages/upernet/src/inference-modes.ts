@@ -206,7 +206,12 @@ function joinWindows(maps: readonly WindowLogits[], [height, width]: Size, from:
       if (maps.length === 1) return map;
       const bottom = height - window.top - window.height;
       const right = width - window.left - window.width;
-      const placed = pad(map, [[0, 0], [window.top, bottom], [window.left, right], [0, 0]]); // prettier-ignore
+      const placed = pad(map, [
+        [0, 0],
+        [window.top, bottom],
+        [window.left, right],
+        [0, 0],
+      ]);
       return before ? add(before, placed) : placed;
     });
     before?.dispose();

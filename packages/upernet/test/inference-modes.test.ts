@@ -70,7 +70,8 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
 
 describe('modes of a segmentor', () => {
   test('the four ways differ, and segmentAll gives what segment gives', async () => {
-    using model = await createUperNet(tiny, { device: 'reference', seed: 3 });
+    using device = await createDevice('wasm', { threads: 1 });
+    using model = await createUperNet(tiny, { device, seed: 3 });
     const photos = [noisePhoto(37, 51, 1), noisePhoto(30, 20, 2)];
     const seen = new Set<string>();
     for (const [, options] of cases) {
@@ -116,11 +117,18 @@ describe('slideWindows', () => {
       { top: 0, left: 171, height: 512, width: 512 },
     ]);
     expect(slideWindows([5, 8], [4, 4], [2, 2]).map(({ top, left }) => [top, left])).toEqual([
-      [0, 0], [0, 2], [0, 4], [1, 0], [1, 2], [1, 4],
-    ]); // prettier-ignore
+      [0, 0],
+      [0, 2],
+      [0, 4],
+      [1, 0],
+      [1, 2],
+      [1, 4],
+    ]);
     expect(slideWindows([3, 9], [4, 4], [4, 4]).map(({ left, height }) => [left, height])).toEqual([
-      [0, 3], [4, 3], [5, 3],
-    ]); // prettier-ignore
+      [0, 3],
+      [4, 3],
+      [5, 3],
+    ]);
   });
 
   test('covers every pixel, stays inside, and repeats no window', () => {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { IIError } from '@ii/tensor';
 import { addBench } from './bench.js';
 import { addConvert } from './convert.js';
+import { addEvaluate } from './evaluate.js';
 import { addInfo } from './info.js';
 import { addList } from './list.js';
 import { EXIT, Output, type CliStream } from './output.js';
@@ -41,6 +42,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     addList(program, output);
     addInfo(program, session);
     addSegment(program, session);
+    addEvaluate(program, session);
     addConvert(program, session);
     addBench(program, session);
     await program.parseAsync(argv, { from: 'user' });
