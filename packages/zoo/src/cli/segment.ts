@@ -1,11 +1,12 @@
 import { Option, type Command } from 'commander';
-import { deviceNames, encodeSafetensors, IIError, StateDictError, storedTensor, type DeviceName } from '@ii/tensor';
+import { deviceNames, encodeSafetensors, storedTensor, type DeviceName } from '@ii/tensor';
 import { legend, type LabelMap } from '@ii/tensor/image';
-import { createUperNet, type Segmentation, type Segmentor } from '@ii/upernet';
+import type { Segmentation, Segmentor } from '@ii/upernet';
 import { classTable, type ClassTable } from '../class-names.js';
 import { renderOverlayPicture, writeFileAtomic, writeLabelPng } from '../images/index.js';
 import type { TestScale } from '../models/model.js';
 import { chooseModel, type ChosenModel, type ModelFlags } from './choose-model.js';
+import { loadModel } from './load-model.js';
 import { parseOpacity, parseScale, parseSeed, parseThreads } from './options.js';
 import { UsageError } from './output.js';
 import { planOutputs, type ImageOutputs, type OutputFlags } from './output-paths.js';
@@ -64,7 +65,8 @@ async function segment(images: readonly string[], flags: SegmentFlags, session: 
   const classes = classTable(chosen.config.numClasses ?? 150, chosen.checkpoint?.meta);
   let plan: ImageOutputs[];
   let photos: Photo[];
-  let loaded: { model: Segmentor; ms: number };
+  let model: Segmentor;
+  let loadMs: number;
   try {
     if (flags.labels !== undefined && classes.names.length > 256) {
       throw new UsageError(`--labels holds ids below 256, and this model has ${classes.names.length} classes`);
@@ -73,12 +75,14 @@ async function segment(images: readonly string[], flags: SegmentFlags, session: 
     photos = await readPhotos(images, signal, (done) => progress.show('reading photos', done, images.length));
     progress.clear();
     if (chosen.warning) output.warn(chosen.warning);
-    loaded = await load(chosen, flags, session);
+    const loading = performance.now();
+    model = await loadModel(chosen, flags, session);
+    loadMs = openMs + performance.now() - loading;
   } finally {
     progress.clear();
     await chosen.checkpoint?.close();
   }
-  const run: Run = { chosen, classes, model: loaded.model, flags, loadMs: openMs + loaded.ms };
+  const run: Run = { chosen, classes, model, flags, loadMs };
   try {
     const reports: ImageReport[] = [];
     for (const [i, photo] of photos.entries()) {
@@ -91,29 +95,6 @@ async function segment(images: readonly string[], flags: SegmentFlags, session: 
     output.document(reports);
   } finally {
     run.model.dispose();
-  }
-}
-
-/** Makes the device and puts the weights on it. */
-async function load(
-  { title, config, checkpoint, weights }: ChosenModel,
-  { device, threads }: SegmentFlags,
-  { progress, signal }: Session,
-): Promise<{ model: Segmentor; ms: number }> {
-  const started = performance.now();
-  try {
-    const model = await createUperNet(config, {
-      ...(checkpoint && { weights: checkpoint.tensors }),
-      ...(weights.kind === 'untrained' && { seed: weights.seed }),
-      ...(threads !== undefined && { threads }),
-      device,
-      signal,
-      onProgress: ({ loaded, total }) => progress.show('loading weights', loaded, total),
-    });
-    return { model, ms: performance.now() - started };
-  } catch (error) {
-    if (!(error instanceof StateDictError) || !checkpoint) throw error;
-    throw new IIError(error.code, `'${checkpoint.name}' and ${title}: ${error.message}`, { cause: error });
   }
 }
 
