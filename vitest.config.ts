@@ -14,7 +14,7 @@ export default defineConfig({
           name: 'node',
           include: ['packages/*/test/**/*.test.ts'],
           exclude: ['**/*.gpu.test.ts', '**/*.browser.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           pool: 'forks',
         },
       },
@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'gpu',
           include: ['packages/*/test/**/*.gpu.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           pool: 'forks',
         },
       },

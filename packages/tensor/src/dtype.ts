@@ -21,6 +21,11 @@ export function hostArray(dtype: DType, length: number): HostArray {
   return new constructors[dtype](length);
 }
 
+/** A host array over the bytes of `buffer`, which are not copied. */
+export function hostArrayOver(dtype: DType, buffer: ArrayBuffer): HostArray {
+  return new constructors[dtype](buffer);
+}
+
 export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }

@@ -71,7 +71,7 @@ await forEveryFastDevice((device) => {
         { kind: 'sum', magnitude: ({ x, weight, ...rest }) => conv2d(x, weight, { ...both(v, h), groups, ...rest }) },
       );
     });
-    await fc.assert(property, drawn(80));
+    await fc.assert(property, drawn(80, device));
   });
 
   test('conv2d 3×3 of many channels', async () => {
@@ -83,7 +83,7 @@ await forEveryFastDevice((device) => {
         magnitude: ({ x, weight }) => conv2d(x, weight, { padding: 1 }),
       });
     });
-    await fc.assert(property, drawn(12));
+    await fc.assert(property, drawn(12, device));
   });
 
   test('depthwise conv2d', async () => {
@@ -111,7 +111,7 @@ await forEveryFastDevice((device) => {
         },
       );
     });
-    await fc.assert(property, drawn(80));
+    await fc.assert(property, drawn(80, device));
   });
 
   test('linear', async () => {
@@ -133,7 +133,7 @@ await forEveryFastDevice((device) => {
         },
       );
     });
-    await fc.assert(property, drawn(100));
+    await fc.assert(property, drawn(100, device));
   });
 
   test('matmul', async () => {
@@ -155,6 +155,6 @@ await forEveryFastDevice((device) => {
       const body = ({ a, b }: Record<'a' | 'b', Parameters<typeof matmul>[0]>) => matmul(a, b, options);
       await expectAsReference(device, inputs, body, { kind: 'sum', magnitude: body });
     });
-    await fc.assert(property, drawn(100));
+    await fc.assert(property, drawn(100, device));
   });
 });

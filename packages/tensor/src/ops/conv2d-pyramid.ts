@@ -87,7 +87,8 @@ export function conv2dPyramid(maps: readonly Tensor[], weight: Tensor, options: 
 /** The definition itself, which stores the resized maps and their concatenation. */
 function plainForm(x: Tensor, coarser: readonly Tensor[], weight: Tensor, options: EpilogueOptions): Tensor {
   return scope(() => {
-    const resized = coarser.map((map) => resizeBilinear(map, [x.shape[1]!, x.shape[2]!]));
+    const filled = coarser.filter((map) => map.size > 0);
+    const resized = filled.map((map) => resizeBilinear(map, [x.shape[1]!, x.shape[2]!]));
     return conv2d(concat([x, ...resized]), weight, { ...options, padding: 1 });
   });
 }

@@ -1,4 +1,4 @@
-import { hostArray, type DType, type HostArray } from '../../dtype.js';
+import { hostArray, hostArrayOver, type DType, type HostArray } from '../../dtype.js';
 import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
 import { floatToHalf } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
@@ -89,10 +89,7 @@ export class WebGpuBackend implements Backend {
       throw new IIError('ERR_CAPTURE', 'capture: a tensor was read in the body; read the results of run() instead');
     }
     if (own.host) return own.host.slice();
-    const out = hostArray(own.dtype, own.length);
-    const bytes = await this.#queue.read(this.#memory.resident(own), own.bytes);
-    new Uint8Array(out.buffer).set(new Uint8Array(bytes));
-    return out;
+    return hostArrayOver(own.dtype, await this.#queue.read(this.#memory.resident(own), own.bytes));
   }
 
   enqueue<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(

@@ -1,4 +1,5 @@
 /** Pieces of WGSL that the shaders share: declarations of what a step binds, and places in a grid. */
+import { linearGrid, type WebGpuMachine, type WorkgroupGrid } from './program.js';
 
 /** A storage buffer as a shader declares it; `false`, `null` and `undefined` stand for one that is left out. */
 export type StorageDeclaration =
@@ -53,3 +54,18 @@ export const linearWorkgroup = '(group.y * groups.x + group.x)';
 
 /** The number of the invocation in a grid made by `linearGrid` of workgroups of `size` invocations. */
 export const linearInvocation = (size: number): string => `(${linearWorkgroup} * ${size}u + local)`;
+
+/** Invocations of a workgroup where nothing is shared among them. */
+export const flatGroup = 128;
+
+/** The beginning of `main` with an invocation for each of `params.count` items, of which `i` is the number. */
+export const flatMain = `@compute @workgroup_size(${flatGroup})
+fn main(${linearBuiltins}) {
+  let i = ${linearInvocation(flatGroup)};
+  if (i >= params.count) {
+    return;
+  }`;
+
+/** The grid of {@link flatMain}. */
+export const flatGrid = (count: number, machine: WebGpuMachine): WorkgroupGrid =>
+  linearGrid(Math.ceil(count / flatGroup), machine);

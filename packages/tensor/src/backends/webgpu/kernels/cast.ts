@@ -1,11 +1,10 @@
 import type { DType } from '../../../dtype.js';
 import type { Slot } from '../../../kernel.js';
 import { sizeOf } from '../../../shape.js';
-import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
-import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
+import { defineShader, read, write, type WebGpuKernel } from '../program.js';
+import { flatGrid, flatMain, storage, uniformBlock } from '../wgsl.js';
 import { contiguousCopy } from './layout.js';
 
-const groupSize = 128;
 const uniforms = uniformBlock({ count: 'u32' });
 
 /** Four elements as they lie in memory. */
@@ -90,12 +89,7 @@ const castShader = defineShader('cast', ({ from, to }: { readonly from: DType; r
 ${uniforms.wgsl}
 ${load[from]}
 ${isFloat(from) === isFloat(to) ? '' : `${change}\n`}${pack[to]}
-@compute @workgroup_size(${groupSize})
-fn main(${linearBuiltins}) {
-  let i = ${linearInvocation(groupSize)};
-  if (i >= params.count) {
-    return;
-  }
+${flatMain}
   y[i] = pack(${converted});
 }`;
 });
@@ -110,7 +104,7 @@ export const castWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, object> = ({ x }
       shader: castShader({ from: x.dtype, to: y.dtype }),
       bindings: [read(x), write(y)],
       uniforms: uniforms.words({ count }),
-      workgroups: linearGrid(Math.ceil(count / groupSize), machine),
+      workgroups: flatGrid(count, machine),
     },
   ];
 };

@@ -1,14 +1,6 @@
 import { sizeOf } from '../../../shape.js';
-import {
-  defineShader,
-  linearGrid,
-  read,
-  write,
-  type WebGpuMachine,
-  type WebGpuOperand,
-  type WebGpuStep,
-} from '../program.js';
-import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
+import { defineShader, read, write, type WebGpuMachine, type WebGpuOperand, type WebGpuStep } from '../program.js';
+import { flatGrid, flatMain, storage, uniformBlock } from '../wgsl.js';
 
 /** An expression over rows of channels. */
 export interface Channelwise {
@@ -28,7 +20,6 @@ interface ChannelwiseShape {
   readonly fours: boolean;
 }
 
-const groupSize = 128;
 const uniforms = uniformBlock({ count: 'u32', channels: 'u32' });
 
 const shader = defineShader('channelwise', ({ rows, channels, expression, fours }: ChannelwiseShape) => {
@@ -36,12 +27,7 @@ const shader = defineShader('channelwise', ({ rows, channels, expression, fours 
   const inputs = [...rows, ...channels].map((name) => ['read', name, type] as const);
   return `${storage(...inputs, ['read_write', 'result', type])}
 ${uniforms.wgsl}
-@compute @workgroup_size(${groupSize})
-fn main(${linearBuiltins}) {
-  let i = ${linearInvocation(groupSize)};
-  if (i >= params.count) {
-    return;
-  }
+${flatMain}
   let c = i % params.channels;
   result[i] = ${expression};
 }`;
@@ -64,7 +50,7 @@ export function channelwise(
       shader: shader({ rows: Object.keys(rows), channels: Object.keys(channels), expression, fours }),
       bindings: [...inputs.map(read), write(result)],
       uniforms: uniforms.words({ count, channels: width / unit }),
-      workgroups: linearGrid(Math.ceil(count / groupSize), machine),
+      workgroups: flatGrid(count, machine),
     },
   ];
 }

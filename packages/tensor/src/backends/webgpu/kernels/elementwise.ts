@@ -1,14 +1,11 @@
 import type { Slot } from '../../../kernel.js';
 import type { AddScaledInputs, BinaryFunction, BinaryInputs, UnaryFunction } from '../../../ops/elementwise.js';
 import { broadcastStrides, sizeOf } from '../../../shape.js';
-import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
-import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
+import { defineShader, read, write, type WebGpuKernel } from '../program.js';
+import { flatGrid, flatMain, storage, uniformBlock } from '../wgsl.js';
 import { axisFields, axisValues, joinAxes, locateWgsl, type Axis } from './axes.js';
 import { channelwise } from './channelwise.js';
 import { binaryWgsl, unaryWgsl, type Lanes } from './functions.wgsl.js';
-
-/** Invocations of a workgroup where nothing is shared among them. */
-export const flatGroup = 128;
 
 const counted = uniformBlock({ count: 'u32' });
 
@@ -21,12 +18,7 @@ const unaryShader = defineShader(
   )}
 ${counted.wgsl}
 ${unaryWgsl(fn, 'vec4<f32>')}
-@compute @workgroup_size(${flatGroup})
-fn main(${linearBuiltins}) {
-  let i = ${linearInvocation(flatGroup)};
-  if (i >= params.count) {
-    return;
-  }
+${flatMain}
   y[i] = apply(x[i]);
 }`,
 );
@@ -44,7 +36,7 @@ export const unaryWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, { readonly fn: 
       shader: unaryShader({ fn }),
       bindings: [read(x), write(y)],
       uniforms: counted.words({ count }),
-      workgroups: linearGrid(Math.ceil(count / flatGroup), machine),
+      workgroups: flatGrid(count, machine),
     },
   ];
 };
@@ -69,12 +61,7 @@ const binaryShader = defineShader('binary', ({ fn, rank, type, repeatA, repeatB 
   )}
 ${binaryUniforms(rank).wgsl}
 ${binaryWgsl(fn, type)}
-@compute @workgroup_size(${flatGroup})
-fn main(${linearBuiltins}) {
-  let i = ${linearInvocation(flatGroup)};
-  if (i >= params.count) {
-    return;
-  }
+${flatMain}
   var rest = i;
   var atA = 0;
   var atB = 0;
@@ -106,7 +93,7 @@ export const binaryWebGpu: WebGpuKernel<BinaryInputs, { y: Slot }, { readonly fn
       shader: binaryShader(shape),
       bindings: [read(a), read(b), write(y)],
       uniforms: binaryUniforms(axes.length).words({ count, ...axisValues(fours ?? axes) }),
-      workgroups: linearGrid(Math.ceil(count / flatGroup), machine),
+      workgroups: flatGrid(count, machine),
     },
   ];
 };

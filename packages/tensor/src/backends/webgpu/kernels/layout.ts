@@ -5,7 +5,6 @@ import type { CopyParams } from '../../../ops/layout.js';
 import { sizeOf, stridesOf } from '../../../shape.js';
 import {
   defineShader,
-  linearGrid,
   read,
   write,
   type WebGpuKernel,
@@ -13,10 +12,17 @@ import {
   type WebGpuOperand,
   type WebGpuStep,
 } from '../program.js';
-import { floatBits, linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
+import {
+  flatGrid,
+  flatGroup,
+  flatMain,
+  floatBits,
+  linearBuiltins,
+  linearInvocation,
+  storage,
+  uniformBlock,
+} from '../wgsl.js';
 import { axisFields, axisValues, joinAxes, locateWgsl, type Axis } from './axes.js';
-
-const groupSize = 128;
 
 /** `offsetA` and `offsetB` are where the block begins in each tensor. */
 const copyUniforms = (rank: number) =>
@@ -28,13 +34,6 @@ const locate = (rank: number, index: string): string => `  var rest = ${index};
   var atB = params.offsetB;
 ${locateWgsl(rank, 'rest')}`;
 
-const head = `@compute @workgroup_size(${groupSize})
-fn main(${linearBuiltins}) {
-  let i = ${linearInvocation(groupSize)};
-  if (i >= params.count) {
-    return;
-  }`;
-
 /** Moves words, or four words at a time; bits are moved, so that no NaN is changed. */
 const copyWordsShader = defineShader(
   'copyWords',
@@ -42,7 +41,7 @@ const copyWordsShader = defineShader(
     const type = fours ? 'array<vec4<u32>>' : 'array<u32>';
     return `${storage(['read', 'x', type], ['read_write', 'y', type])}
 ${copyUniforms(rank).wgsl}
-${head}
+${flatMain}
 ${locate(rank, 'i')}
   y[atB] = x[atA];
 }`;
@@ -66,9 +65,9 @@ const gatherPartsShader = defineShader(
   ({ rank, perWord }: PartsShape) => `${storage(['read', 'x', 'array<u32>'], ['read_write', 'y', 'array<u32>'])}
 ${copyUniforms(rank).wgsl}
 ${partWgsl(perWord)}
-@compute @workgroup_size(${groupSize})
+@compute @workgroup_size(${flatGroup})
 fn main(${linearBuiltins}) {
-  let word = ${linearInvocation(groupSize)};
+  let word = ${linearInvocation(flatGroup)};
   if (word * ${perWord}u >= params.count) {
     return;
   }
@@ -90,7 +89,7 @@ const scatterPartsShader = defineShader(
   ({ rank, perWord }: PartsShape) => `${storage(['read', 'x', 'array<u32>'], ['read_write', 'y', 'array<atomic<u32>>'])}
 ${copyUniforms(rank).wgsl}
 ${partWgsl(perWord)}
-${head}
+${flatMain}
 ${locate(rank, 'i')}
   let word = u32(atB) / ${perWord}u;
   let shift = u32(atB) % ${perWord}u * ${32 / perWord}u;
@@ -136,7 +135,7 @@ function step(
   invocations: number,
   machine: WebGpuMachine,
 ): WebGpuStep {
-  const workgroups = linearGrid(Math.ceil(invocations / groupSize), machine);
+  const workgroups = flatGrid(invocations, machine);
   return { shader, bindings: [read(x), write(y)], uniforms, workgroups };
 }
 
@@ -160,7 +159,7 @@ const fillShader = defineShader(
   'fill',
   () => `${storage(['read_write', 'y', 'array<vec4<u32>>'])}
 ${fillUniforms.wgsl}
-${head}
+${flatMain}
   y[i] = vec4<u32>(params.word);
 }`,
 );
@@ -178,7 +177,7 @@ export const fillWebGpu: WebGpuKernel<object, { y: Slot }, { readonly value: num
       shader: fillShader({}),
       bindings: [write(y)],
       uniforms: fillUniforms.words({ count, word: wordOf(y.dtype, value) }),
-      workgroups: linearGrid(Math.ceil(count / groupSize), machine),
+      workgroups: flatGrid(count, machine),
     },
   ];
 };

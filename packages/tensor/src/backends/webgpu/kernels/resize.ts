@@ -1,11 +1,9 @@
 import { LimitExceededError } from '../../../errors.js';
 import type { Slot } from '../../../kernel.js';
 import { sizeOf } from '../../../shape.js';
-import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
-import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
+import { defineShader, read, write, type WebGpuKernel } from '../program.js';
+import { flatGrid, flatMain, storage, uniformBlock } from '../wgsl.js';
 import { unitOf, vectorOf, type Image, type Unit } from './images.js';
-
-const groupSize = 128;
 
 /**
  * `fn sample`: where output position `i` of a resize reads, as the two neighbours and the weight of the second. The position
@@ -49,12 +47,7 @@ const resizeShader = defineShader('resizeBilinear', ({ unit }: { readonly unit: 
   return `${storage(['read', 'x', `array<${type}>`], ['read_write', 'y', `array<${type}>`])}
 ${resizeUniforms.wgsl}
 ${sampleWgsl}
-@compute @workgroup_size(${groupSize})
-fn main(${linearBuiltins}) {
-  let i = ${linearInvocation(groupSize)};
-  if (i >= params.count) {
-    return;
-  }
+${flatMain}
   let c = i % params.channels;
   let pixel = i / params.channels;
   let line = pixel / params.outWidth;
@@ -87,7 +80,7 @@ export const resizeBilinearWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, object
       shader: resizeShader({ unit }),
       bindings: [read(x), write(y)],
       uniforms: resizeUniforms.words({ count, height, width, channels: c / unit, outHeight, outWidth }),
-      workgroups: linearGrid(Math.ceil(count / groupSize), machine),
+      workgroups: flatGrid(count, machine),
     },
   ];
 };

@@ -104,11 +104,12 @@ export function chooseLaunch({ matrices, m, n, k }: ProductShape, machine: TileM
     if (tile.invocationRows * tile.invocationColumns > mostSums) continue;
     const blocks = matrices * Math.ceil(m / tile.rows) * Math.ceil(n / tile.columns);
     const sums = tile.invocationRows * tile.invocationColumns;
-    // Per term of the sums, in multiply-adds of an invocation: what a busy device takes, and what an idle one does.
+    // Per term of the sums, in multiply-adds of an invocation: what a busy device takes, and what one does that
+    // waits for a single workgroup.
     const throughput = (blocks * tile.rows * tile.columns) / (efficiency * busyInvocations);
     const latency = sums + stagingCost;
     const splits = Math.max(1, Math.min(Math.floor(latency / throughput), Math.floor(k / leastDepth), mostSplits));
-    const time = Math.max(throughput, latency / splits);
+    const time = throughput + latency / splits;
     if (time >= bestTime) continue;
     best = { tile, splits };
     bestTime = time;
