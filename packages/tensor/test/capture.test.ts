@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { placeBlocks } from '../src/backends/wasm/plan.js';
 import { add, conv2d, createDevice, keep, linear, mul, relu, scope, softmax } from '../src/index.js';
 import { onEveryDevice, randomNumbers } from '../src/testing/index.js';
 
@@ -125,6 +127,31 @@ describe('recordings of the wasm device', () => {
   test('tensors that the body keeps are refused', async () => {
     using device = await createDevice('wasm', { threads: 1 });
     const x = device.tensor(new Float32Array(64));
-    expect(() => device.capture((y) => [relu(keep(relu(y!)))], x)).toThrow(/bytes made in the body are still held/);
+    expect(() => device.capture((y) => [relu(keep(relu(y!)))], x)).toThrow('1 blocks made in the body are still held');
   });
+});
+
+test('planned blocks that live at the same time never overlap, and the plan is not much larger than it must be', () => {
+  const blocks = fc.array(
+    fc.record({
+      size: fc.integer({ min: 1, max: 50 }),
+      from: fc.integer({ min: 0, max: 40 }),
+      life: fc.integer({ min: 0, max: 20 }),
+    }),
+    { maxLength: 40 },
+  );
+  const property = fc.property(blocks, (drawn) => {
+    const uses = drawn.map(({ size, from, life }) => ({ size: size * 64, from, to: from + life }));
+    const { addresses, size } = placeBlocks(uses);
+    uses.forEach((a, i) =>
+      uses.slice(0, i).forEach((b, j) => {
+        if (a.from >= b.to || b.from >= a.to) return;
+        expect(addresses[i]! + a.size <= addresses[j]! || addresses[j]! + b.size <= addresses[i]!).toBe(true);
+      }),
+    );
+    const alive = (t: number): number => uses.reduce((sum, u) => sum + (u.from <= t && t < u.to ? u.size : 0), 0);
+    const needed = Math.max(0, ...Array.from({ length: 61 }, (_, t) => alive(t)), ...uses.map((use) => use.size));
+    expect(size).toBeLessThanOrEqual(2 * needed);
+  });
+  fc.assert(property, { seed: 1, numRuns: 300 });
 });

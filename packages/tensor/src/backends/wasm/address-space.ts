@@ -9,6 +9,9 @@ interface FreeBlock {
   freedAt: number;
 }
 
+/** Bytes that a block for `bytes` of data takes. */
+export const blockSize = (bytes: number): number => Math.ceil((bytes + SLACK) / ALIGN) * ALIGN;
+
 export interface Block {
   readonly address: number;
   readonly size: number;
@@ -43,7 +46,7 @@ export class AddressSpace {
 
   /** @param completed number of the last command that is done: blocks freed later than it are left alone. */
   allocate(bytes: number, completed = Infinity): Block {
-    const size = Math.ceil((bytes + SLACK) / ALIGN) * ALIGN;
+    const size = blockSize(bytes);
     let best = -1;
     for (let i = 0; i < this.#free.length; i++) {
       const block = this.#free[i]!;

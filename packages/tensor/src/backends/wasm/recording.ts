@@ -1,10 +1,11 @@
 import { IIError } from '../../errors.js';
 import type { BackendRecording } from '../backend.js';
-import { AddressSpace, type Block } from './address-space.js';
+import { blockSize, type Block } from './address-space.js';
 import type { Heap } from './heap.js';
+import { placeBlocks, type PlannedUse } from './plan.js';
 import type { CommandQueue } from './queue.js';
 
-/** A block of the recording's own memory; its address counts from the start of that memory. */
+/** A block of the recording's own memory; its address is its number until the memory is planned. */
 export interface PlannedBlock extends Block {
   readonly planned: true;
 }
@@ -13,17 +14,18 @@ interface Command {
   readonly fn: number;
   readonly words: Int32Array;
   readonly chunks: number;
-  /** Which words are addresses in the recording's own memory. */
+  /** Which words stand for blocks of the recording's own memory. */
   readonly planned: readonly number[];
 }
 
 /**
- * Commands that are noted instead of run, over memory of their own: allocation and release happen in the order of the
- * commands, so that the plan reuses what is no longer needed exactly as the queue would.
+ * Commands that are noted instead of run, over memory of their own, which is planned at the end from the lifetimes of
+ * the blocks.
  */
 export class Recording implements BackendRecording {
   readonly #commands: Command[] = [];
-  readonly #plan = new AddressSpace(0);
+  readonly #blocks: PlannedUse[] = [];
+  #addresses: readonly number[] = [];
   readonly #constants: Block[] = [];
   #memory: Block | null = null;
   #valid = true;
@@ -36,12 +38,14 @@ export class Recording implements BackendRecording {
   ) {}
 
   allocate(bytes: number): PlannedBlock {
-    return { ...this.#plan.allocate(bytes), planned: true };
+    const size = blockSize(bytes);
+    const number = this.#blocks.push({ size, from: this.#commands.length, to: Infinity }) - 1;
+    return { address: number, size, planned: true };
   }
 
-  /** Planned memory returns to the plan; memory of the heap that commands of the recording read stays until its end. */
+  /** The life of a planned block ends with the commands so far; memory of the heap that commands of the recording read stays until its end. */
   release(block: Block): void {
-    if (isPlanned(block)) this.#plan.release(block);
+    if (isPlanned(block)) this.#blocks[block.address]!.to = this.#commands.length;
     else this.#constants.push(block);
   }
 
@@ -52,20 +56,22 @@ export class Recording implements BackendRecording {
   /**
    * Gives the plan its memory.
    *
-   * @param kept bytes of planned blocks that outlive the recording: its results.
+   * @param kept planned blocks that outlive the recording: its results.
    * @throws IIError when something else in it was not released.
    */
   finish(kept: readonly Block[]): void {
-    const expected = kept.reduce((sum, { size }) => sum + size, 0);
-    if (this.#plan.used !== expected) {
+    const held = this.#blocks.filter(({ to }) => to === Infinity).length - kept.length;
+    if (held !== 0) {
       throw new IIError(
         'ERR_CAPTURE',
-        `capture: ${this.#plan.used - expected} bytes made in the body are still held at its end; dispose of them, return them, or make and read them outside`,
+        `capture: ${held} blocks made in the body are still held at its end; dispose of them, return them, or make and read them outside`,
       );
     }
-    this.#memory = this.heap.allocate(this.#plan.end, Infinity);
+    const { addresses, size } = placeBlocks(this.#blocks);
+    this.#addresses = addresses;
+    this.#memory = this.heap.allocate(size, Infinity);
     for (const { words, planned } of this.#commands) {
-      for (const i of planned) words[i] = words[i]! + this.#memory.address;
+      for (const i of planned) words[i] = addresses[words[i]!]! + this.#memory.address;
     }
   }
 
@@ -82,7 +88,7 @@ export class Recording implements BackendRecording {
 
   /** Where a planned block is. */
   locate(block: Block): Block {
-    return { address: block.address + this.#memory!.address, size: block.size };
+    return { address: this.#addresses[block.address]! + this.#memory!.address, size: block.size };
   }
 
   replay(): void {
