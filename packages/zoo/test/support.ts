@@ -53,9 +53,13 @@ export async function ii(...argv: readonly string[]): Promise<Ran> {
   return iiWith({}, ...argv);
 }
 
-/** As {@link ii}, aborted by a signal, or on what looks like a terminal. */
+/** As {@link ii}, aborted by a signal, on what looks like a terminal, or told when something is printed on stderr. */
 export async function iiWith(
-  { signal = new AbortController().signal, isTTY = false }: { readonly signal?: AbortSignal; readonly isTTY?: boolean },
+  {
+    signal = new AbortController().signal,
+    isTTY = false,
+    onStderr = () => {},
+  }: { readonly signal?: AbortSignal; readonly isTTY?: boolean; readonly onStderr?: () => void },
   ...argv: readonly string[]
 ): Promise<Ran> {
   const written = { stdout: '', stderr: '' };
@@ -64,6 +68,7 @@ export async function iiWith(
       new Writable({
         write(chunk: Buffer, _, done) {
           written[name] += chunk.toString();
+          if (name === 'stderr') onStderr();
           done();
         },
       }),
