@@ -1,7 +1,40 @@
-import { defineConfig } from 'vitest/config';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { chromium, chromiumFlags, isolationHeaders } from './scripts/chromium.js';
 
 /** Tests run on the sources: the `ii-source` export condition points a workspace package at its `src`. */
 const sources = { conditions: ['ii-source', 'node', 'import', 'module', 'default'] };
+
+/** The comparisons with PyTorch's results, which every device has to pass on every platform. */
+const conformance = [
+  'packages/tensor/test/ops.test.ts',
+  'packages/dcnv3/test/dcnv3.test.ts',
+  'packages/dcnv3/test/module.test.ts',
+  'packages/backbone/test/backbone.test.ts',
+  'packages/upernet/test/upernet.test.ts',
+];
+
+/** In a browser: pages with shared memory, and WebGPU on SwiftShader. */
+function inBrowser(executablePath: string): TestProjectConfiguration {
+  return {
+    resolve: { conditions: ['ii-source', 'browser', 'import', 'module', 'default'] },
+    server: { headers: isolationHeaders },
+    test: {
+      name: 'browser',
+      include: [...conformance, 'packages/*/test/**/*.browser.test.ts'],
+      testTimeout: 120_000,
+      setupFiles: ['scripts/browser-setup.ts'],
+      env: { II_REQUIRE_DEVICES: process.env['II_REQUIRE_DEVICES'] ?? '' },
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        provider: playwright({ launchOptions: { executablePath, args: [...chromiumFlags] } }),
+        instances: [{ browser: 'chromium' }],
+      },
+    },
+  };
+}
 
 export default defineConfig({
   test: {
@@ -12,7 +45,7 @@ export default defineConfig({
         ssr: { resolve: sources },
         test: {
           name: 'node',
-          include: ['packages/*/test/**/*.test.ts'],
+          include: ['packages/*/test/**/*.test.ts', 'scripts/*.test.ts'],
           exclude: ['**/*.gpu.test.ts', '**/*.browser.test.ts'],
           testTimeout: 120_000,
           pool: 'forks',
@@ -28,6 +61,7 @@ export default defineConfig({
           pool: 'forks',
         },
       },
+      ...(chromium ? [inBrowser(chromium)] : []),
     ],
   },
 });

@@ -50,7 +50,7 @@ interface GoldenJson {
 }
 
 /**
- * Loads golden data from disk (Node): `name.json` lists the cases, the safetensors file that it names lies beside it
+ * Loads golden data, in Node from disk and in a browser by `fetch`: `name.json` lists the cases, the safetensors file that it names lies beside it
  * and holds tensor `t` of case `c` under the key `c/t`.
  *
  * @throws FormatError when the two files do not fit together.

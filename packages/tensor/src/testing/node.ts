@@ -13,15 +13,18 @@ export function environment(name: string): string | undefined {
 }
 
 /**
- * The bytes of a local file.
+ * The bytes of a file that lies beside the program: from disk in Node, by `fetch` in a browser.
  *
- * @throws IIError outside Node.
+ * @throws IIError when it cannot be fetched.
  */
 export async function readLocalFile(path: string | URL): Promise<Uint8Array> {
   const fs = host.process?.getBuiltinModule?.('node:fs/promises') as
     { readFile(path: string | URL): Promise<Uint8Array> } | undefined;
-  if (!fs) throw new IIError('ERR_PLATFORM', `cannot open '${String(path)}': there is no file system here; use Node`);
-  return fs.readFile(path);
+  if (fs) return fs.readFile(path);
+  const response = await fetch(path);
+  if (!response.ok)
+    throw new IIError('ERR_FILE', `cannot fetch '${String(path)}': ${response.status} ${response.statusText}`);
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 let dawn: Promise<GPU> | undefined;
