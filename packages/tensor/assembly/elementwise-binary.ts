@@ -15,6 +15,15 @@ const DIV: i32 = 3;
 // @ts-ignore: decorator
 @inline
 const MAX: i32 = 4;
+// @ts-ignore: decorator
+@inline
+const MIN: i32 = 5;
+// @ts-ignore: decorator
+@inline
+const GREATER: i32 = 6;
+// @ts-ignore: decorator
+@inline
+const EQUAL: i32 = 7;
 
 // @ts-ignore: decorator
 @inline
@@ -24,7 +33,8 @@ function apply(fn: i32, a: v128, b: v128): v128 {
   if (fn == MUL) return f32x4.mul(a, b);
   if (fn == DIV) return f32x4.div(a, b);
   if (fn == MAX) return f32x4.max(a, b);
-  return f32x4.min(a, b);
+  if (fn == MIN) return f32x4.min(a, b);
+  return v128.and(fn == GREATER ? f32x4.gt(a, b) : f32x4.eq(a, b), f32x4.splat(1));
 }
 
 /** One run of y; an operand that repeats along the run is `fixed`. */
@@ -107,5 +117,13 @@ export function maximumF32(args: usize, chunk: i32, thread: i32): void {
 }
 
 export function minimumF32(args: usize, chunk: i32, thread: i32): void {
-  binary(5, args, chunk);
+  binary(MIN, args, chunk);
+}
+
+export function greaterF32(args: usize, chunk: i32, thread: i32): void {
+  binary(GREATER, args, chunk);
+}
+
+export function equalF32(args: usize, chunk: i32, thread: i32): void {
+  binary(EQUAL, args, chunk);
 }

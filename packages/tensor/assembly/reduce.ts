@@ -17,26 +17,36 @@ const MAX: i32 = 1;
 // @ts-ignore: decorator
 @inline
 const MIN: i32 = 2;
+// @ts-ignore: decorator
+@inline
+const SQUARES: i32 = 3;
 
 // @ts-ignore: decorator
 @inline
 function start(fn: i32): v128 {
-  if (fn == SUM) return f32x4.splat(0);
+  if (fn == SUM || fn == SQUARES) return f32x4.splat(0);
   return f32x4.splat(fn == MAX ? -Infinity : Infinity);
 }
 
 // @ts-ignore: decorator
 @inline
 function join(fn: i32, a: v128, b: v128): v128 {
-  if (fn == SUM) return f32x4.add(a, b);
+  if (fn == SUM || fn == SQUARES) return f32x4.add(a, b);
   return fn == MAX ? f32x4.max(a, b) : f32x4.min(a, b);
 }
 
 // @ts-ignore: decorator
 @inline
 function joinScalar(fn: i32, a: f64, b: f64): f64 {
-  if (fn == SUM) return a + b;
+  if (fn == SUM || fn == SQUARES) return a + b;
   return fn == MAX ? max<f64>(a, b) : min<f64>(a, b);
+}
+
+/** What an element contributes. */
+// @ts-ignore: decorator
+@inline
+function term(fn: i32, x: v128): v128 {
+  return fn == SQUARES ? f32x4.mul(x, x) : x;
 }
 
 // @ts-ignore: decorator
@@ -55,20 +65,20 @@ function high(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function reduceRun(fn: i32, x: usize, count: i32): f64 {
-  let total: f64 = fn == SUM ? 0 : fn == MAX ? -Infinity : Infinity;
+  let total: f64 = fn == SUM || fn == SQUARES ? 0 : fn == MAX ? -Infinity : Infinity;
   while (count >= 16) {
     const steps = min(count >> 4, 16);
-    let a = v128.load(x);
-    let b = v128.load(x, 16);
-    let c = v128.load(x, 32);
-    let d = v128.load(x, 48);
+    let a = term(fn, v128.load(x));
+    let b = term(fn, v128.load(x, 16));
+    let c = term(fn, v128.load(x, 32));
+    let d = term(fn, v128.load(x, 48));
     const end = x + ((<usize>steps) << 6);
     x += 64;
     while (x < end) {
-      a = join(fn, a, v128.load(x));
-      b = join(fn, b, v128.load(x, 16));
-      c = join(fn, c, v128.load(x, 32));
-      d = join(fn, d, v128.load(x, 48));
+      a = join(fn, a, term(fn, v128.load(x)));
+      b = join(fn, b, term(fn, v128.load(x, 16)));
+      c = join(fn, c, term(fn, v128.load(x, 32)));
+      d = join(fn, d, term(fn, v128.load(x, 48)));
       x += 64;
     }
     const lanes = join(fn, join(fn, a, b), join(fn, c, d));
@@ -78,7 +88,8 @@ function reduceRun(fn: i32, x: usize, count: i32): f64 {
     count -= steps << 4;
   }
   for (; count > 0; count--) {
-    total = joinScalar(fn, total, <f64>load<f32>(x));
+    const value = <f64>load<f32>(x);
+    total = joinScalar(fn, total, fn == SQUARES ? value * value : value);
     x += 4;
   }
   return total;
@@ -142,15 +153,15 @@ function reduceColumns(fn: i32, args: usize, chunk: i32): void {
       let x = address(args, 0) + ((<usize>(outer * length + from) * inner + column) << 2);
       const y = address(args, 1) + ((<usize>outer * inner + column) << 2);
       const partial = address(args, 2) ? address(args, 2) + ((<usize>line * padded + column) << 3) : 0;
-      if (fn == SUM) {
+      if (fn == SUM || fn == SQUARES) {
         let a = f64x2.splat(0);
         let b = f64x2.splat(0);
         for (let left = count; left > 0; left -= 16) {
-          let lanes = v128.load(x);
+          let lanes = term(fn, v128.load(x));
           const stop = x + <usize>min(left, 16) * stride;
           x += stride;
           while (x != stop) {
-            lanes = f32x4.add(lanes, v128.load(x));
+            lanes = f32x4.add(lanes, term(fn, v128.load(x)));
             x += stride;
           }
           a = f64x2.add(a, low(lanes));
@@ -195,6 +206,10 @@ export function sumRows(args: usize, chunk: i32, thread: i32): void {
   reduceRows(SUM, args, chunk);
 }
 
+export function sumSquaresRows(args: usize, chunk: i32, thread: i32): void {
+  reduceRows(SQUARES, args, chunk);
+}
+
 export function maxRows(args: usize, chunk: i32, thread: i32): void {
   reduceRows(MAX, args, chunk);
 }
@@ -205,6 +220,10 @@ export function minRows(args: usize, chunk: i32, thread: i32): void {
 
 export function sumColumns(args: usize, chunk: i32, thread: i32): void {
   reduceColumns(SUM, args, chunk);
+}
+
+export function sumSquaresColumns(args: usize, chunk: i32, thread: i32): void {
+  reduceColumns(SQUARES, args, chunk);
 }
 
 export function maxColumns(args: usize, chunk: i32, thread: i32): void {

@@ -100,8 +100,9 @@ export class Device {
       this.#trace?.push(traceEntry(kernel, call));
       backend.enqueue(kernel, inputs, outputs, call.params);
     } catch (error) {
-      // Nobody else holds the outputs of a kernel that never ran.
-      for (const output of Object.values<Tensor>(call.outputs)) output.dispose();
+      // Nobody else holds the outputs of a kernel that never ran, but for those that it works on in place.
+      const given = new Set(Object.values<Tensor | undefined>(call.inputs));
+      for (const output of Object.values<Tensor>(call.outputs)) if (!given.has(output)) output.dispose();
       throw error;
     }
   }

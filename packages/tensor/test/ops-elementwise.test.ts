@@ -4,8 +4,10 @@ import {
   add,
   addScaled,
   div,
+  equal,
   exp,
   gelu,
+  greater,
   log,
   maximum,
   minimum,
@@ -128,6 +130,16 @@ await forEveryDevice((device) => {
     await expectTensor(maximum(a, b), [5], [2, NaN, NaN, 0, NaN]);
     await expectTensor(minimum(a, b), [5], [1, NaN, NaN, -Infinity, NaN]);
     await expectTensor(maximum(device.tensor([-1, 3]), 0), [2], [0, 3]);
+  });
+
+  test('comparisons are 1 or 0, and 0 for NaN', async () => {
+    const a = device.tensor([1, NaN, 5, -Infinity, 0, Infinity, 7]);
+    const b = device.tensor([2, 2, NaN, 0, -0, Infinity, 6.5]);
+    await expectTensor(greater(a, b), [7], [0, 0, 0, 0, 0, 0, 1]);
+    await expectTensor(greater(b, a), [7], [1, 0, 0, 1, 0, 0, 0]);
+    await expectTensor(equal(a, b), [7], [0, 0, 0, 0, 1, 1, 0]);
+    await expectTensor(equal(device.tensor([1, 2, 3, 2], [2, 2]), device.tensor([1, 2])), [2, 2], [1, 1, 0, 1]);
+    await expectTensor(greater(device.tensor([-1, 0, 3]), 0), [3], [0, 0, 1]);
   });
 
   test('addScaled is x + scale · y per channel', async () => {

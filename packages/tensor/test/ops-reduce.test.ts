@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { argmax, max, mean, min, softmax, sum } from '../src/ops/index.js';
+import { argmax, max, mean, min, softmax, sum, sumSquares } from '../src/ops/index.js';
 import { expectClose, hostTensor, precisionOf, tolerance } from '../src/testing/index.js';
 import { expectTensor, forEveryDevice } from './support.js';
 
@@ -18,6 +18,18 @@ await forEveryDevice((device) => {
     await expectTensor(mean(cube()), [], [6.5]);
     await expectTensor(max(cube(), { axes: [0, 1] }), [2], [11, 12]);
     await expectTensor(min(cube(), { axes: 1 }), [2, 2], [1, 2, 7, 8]);
+  });
+
+  test('squares are taken once, however many passes there are', async () => {
+    await expectTensor(sumSquares(cube()), [], [650]);
+    await expectTensor(sumSquares(cube(), { axes: [0, 2] }), [3], [118, 206, 326]);
+    await expectTensor(sumSquares(cube(), { axes: 1 }), [2, 2], [35, 56, 251, 308]);
+    await expectTensor(sumSquares(device.tensor([-3], [])), [], [9]);
+    await expectTensor(sumSquares(device.tensor([-3, 2]), { axes: [] }), [2], [9, 4]);
+    await expectTensor(sumSquares(device.empty([2, 0])), [], [0]);
+    const long = device.tensor(new Float32Array(1 << 20).fill(-0.5));
+    await expectTensor(sumSquares(long), [], [1 << 18]);
+    long.dispose();
   });
 
   test('reduced axes stay with size 1 where asked', async () => {

@@ -9,8 +9,10 @@ import {
   addScaled,
   cast,
   div,
+  equal,
   exp,
   gelu,
+  greater,
   log,
   maximum,
   minimum,
@@ -62,14 +64,15 @@ await forEveryFastDevice((device) => {
   });
 
   test('binary functions broadcast', async () => {
-    const functions = { add, sub, mul, div, maximum, minimum };
+    const functions = { add, sub, mul, div, maximum, minimum, greater, equal };
+    const exact = new Set(['maximum', 'minimum', 'greater', 'equal']);
     const shapes = fc.record({
       name: fc.constantFrom(...(Object.keys(functions) as (keyof typeof functions)[])),
       shapes: broadcasting,
     });
     const property = fc.asyncProperty(shapes, async ({ name, shapes: { a, b } }) => {
       const inputs = { a: random(a), b: random(b, { seed: 2, low: name === 'div' ? 0.1 : -1 }) };
-      const kind: ToleranceKind = name === 'maximum' || name === 'minimum' ? 'exact' : 'arithmetic';
+      const kind: ToleranceKind = exact.has(name) ? 'exact' : 'arithmetic';
       const magnitude =
         name === 'add' || name === 'sub'
           ? { magnitude: ({ a: x, b: y }: Record<'a' | 'b', Parameters<typeof add>[0]>) => add(x, y) }

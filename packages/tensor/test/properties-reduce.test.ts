@@ -1,7 +1,7 @@
 /** Reductions and norms over random shapes against the reference device. */
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { argmax, batchNorm, layerNorm, max, mean, min, softmax, sum } from '../src/ops/index.js';
+import { argmax, batchNorm, layerNorm, max, mean, min, softmax, sum, sumSquares } from '../src/ops/index.js';
 import { drawn, expectAsReference, forEveryFastDevice, random } from './support.js';
 
 const size = fc.constantFrom(1, 1, 2, 3, 4, 5, 7, 8, 9, 19);
@@ -9,8 +9,8 @@ const shape = fc.array(size, { minLength: 1, maxLength: 4 });
 const withAxis = shape.chain((dims) => fc.record({ dims: fc.constant(dims), axis: fc.nat(dims.length - 1) }));
 
 await forEveryFastDevice((device) => {
-  test('sum, mean, max, min over any axes', async () => {
-    const functions = { sum, mean, max, min };
+  test('sum, sum of squares, mean, max, min over any axes', async () => {
+    const functions = { sum, sumSquares, mean, max, min };
     const cases = shape.chain((dims) =>
       fc.record({
         name: fc.constantFrom(...(Object.keys(functions) as (keyof typeof functions)[])),

@@ -44,7 +44,7 @@ export const sqrt = (x: Tensor): Tensor => unary('sqrt', x);
 export const abs = (x: Tensor): Tensor => unary('abs', x);
 export const neg = (x: Tensor): Tensor => unary('neg', x);
 
-export type BinaryFunction = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum';
+export type BinaryFunction = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum' | 'greater' | 'equal';
 
 /** Slots: a and b broadcast to y; f32. */
 export interface BinaryInputs {
@@ -84,6 +84,10 @@ export const div = (a: Tensor, b: Tensor | number): Tensor => binary('div', a, b
 export const maximum = (a: Tensor, b: Tensor | number): Tensor => binary('maximum', a, b);
 /** The smaller of `a` and `b`, broadcast; NaN where either is NaN. */
 export const minimum = (a: Tensor, b: Tensor | number): Tensor => binary('minimum', a, b);
+/** 1 where `a > b`, else 0 (also where either is NaN), as f32; broadcast. */
+export const greater = (a: Tensor, b: Tensor | number): Tensor => binary('greater', a, b);
+/** 1 where `a = b`, else 0 (also where either is NaN), as f32; broadcast. */
+export const equal = (a: Tensor, b: Tensor | number): Tensor => binary('equal', a, b);
 
 /** Slots: x and y of one shape `[…, C]`, scale `[C]`, z like x. */
 export interface AddScaledInputs {

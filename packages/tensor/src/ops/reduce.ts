@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor.js';
 import { checkDType } from './check.js';
 import { reshape } from './layout.js';
 
-export type ReduceFunction = 'sum' | 'mean' | 'max' | 'min';
+export type ReduceFunction = 'sum' | 'sumSquares' | 'mean' | 'max' | 'min';
 
 export interface ReduceParams extends AxisView {
   readonly fn: ReduceFunction;
@@ -32,8 +32,14 @@ export interface ReduceOptions {
 function reduce(fn: ReduceFunction, x: Tensor, { axes, keepDims = false }: ReduceOptions): Tensor {
   checkDType(fn, x);
   const reduced = resolveAxes(axes, x.shape.length, fn);
-  if (fn !== 'sum' && reduced.some((a) => x.shape[a] === 0)) {
+  if (fn !== 'sum' && fn !== 'sumSquares' && reduced.some((a) => x.shape[a] === 0)) {
     throw new ShapeError(`${fn}: has no value over an axis of size 0 (shape ${showShape(x.shape)})`);
+  }
+  if (fn === 'sumSquares' && reduced.length === 0) {
+    const column = reshape(x, [...x.shape, 1]);
+    const squares = reduce(fn, column, { axes: -1 });
+    column.dispose();
+    return squares;
   }
   let result = reshape(x, x.shape);
   // Each run of neighbouring axes is one pass; the last run goes first so that earlier axes keep their places.
@@ -49,7 +55,8 @@ function reduce(fn: ReduceFunction, x: Tensor, { axes, keepDims = false }: Reduc
     x.device.enqueue(reduceKernel, {
       inputs: { x: result },
       outputs: { y },
-      params: { fn, ...axisView(merged, from) },
+      // What a first pass has squared is only added up by the next.
+      params: { fn: fn === 'sumSquares' && end < reduced.length ? 'sum' : fn, ...axisView(merged, from) },
     });
     result.dispose();
     result = y;
@@ -66,6 +73,8 @@ function reduce(fn: ReduceFunction, x: Tensor, { axes, keepDims = false }: Reduc
 
 /** Sum over `axes`. */
 export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce('sum', x, options);
+/** Sum of the squares over `axes`. */
+export const sumSquares = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce('sumSquares', x, options);
 /** Mean over `axes`. */
 export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce('mean', x, options);
 /** Largest element over `axes`. */

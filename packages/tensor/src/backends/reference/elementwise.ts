@@ -35,6 +35,8 @@ const binaryFunctions: Readonly<Record<BinaryFunction, (a: number, b: number) =>
   div: (a, b) => a / b,
   maximum: Math.max,
   minimum: Math.min,
+  greater: (a, b) => (a > b ? 1 : 0),
+  equal: (a, b) => (a === b ? 1 : 0),
 };
 
 export function binaryReference(

@@ -5,6 +5,7 @@ import type { ReferenceArray } from './backend.js';
 const reductions: Readonly<Record<ReduceFunction, { readonly start: number; join(a: number, b: number): number }>> = {
   sum: { start: 0, join: (a, b) => a + b },
   mean: { start: 0, join: (a, b) => a + b },
+  sumSquares: { start: 0, join: (a, b) => a + b * b },
   max: { start: -Infinity, join: Math.max },
   min: { start: Infinity, join: Math.min },
 };

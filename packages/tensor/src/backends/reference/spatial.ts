@@ -6,13 +6,13 @@ import { argmaxReference } from './reduce.js';
 type Image = readonly [number, number, number, number];
 
 /** Where an output position reads: two neighbours and the weight of the second. */
-interface Sample {
+export interface Sample {
   readonly low: number;
   readonly high: number;
   readonly weight: number;
 }
 
-function samples(input: number, output: number): Sample[] {
+export function samples(input: number, output: number): Sample[] {
   return Array.from({ length: output }, (_, i) => {
     const position = Math.max(((i + 0.5) * input) / output - 0.5, 0);
     const low = Math.min(Math.floor(position), input - 1);

@@ -28,7 +28,11 @@ export const reduceWasm: WasmKernel<{ x: Slot }, { y: Slot }, ReduceParams> = {
     const join = splitWork(outer, machine, { least: Math.ceil(leastElements / (parts * inner)) });
     return [
       reduce,
-      { fn: `${name}Finish`, args: [x, y, partial, ...view, outer, join.size, divisor], chunks: join.chunks },
+      {
+        fn: `${name === 'sumSquares' ? 'sum' : name}Finish`,
+        args: [x, y, partial, ...view, outer, join.size, divisor],
+        chunks: join.chunks,
+      },
     ];
   },
 };

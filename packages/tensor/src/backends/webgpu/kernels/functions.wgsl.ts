@@ -99,17 +99,24 @@ export function unaryWgsl(fn: UnaryFunction, type: Lanes): string {
 
 const extreme = (fn: string): string => `return select(select(${fn}(a, b), b, isNan(b)), a, isNan(a));`;
 
-const binaryBodies: Readonly<Record<BinaryFunction, string>> = {
-  add: 'return a + b;',
-  sub: 'return a - b;',
-  mul: 'return a * b;',
-  div: 'return a / b;',
-  maximum: extreme('max'),
-  minimum: extreme('min'),
+const comparison =
+  (operator: string) =>
+  (type: Lanes): string =>
+    `return select(${type}(a ${operator} b), ${type}(0.0), isNan(a) | isNan(b));`;
+
+const binaryBodies: Readonly<Record<BinaryFunction, (type: Lanes) => string>> = {
+  add: () => 'return a + b;',
+  sub: () => 'return a - b;',
+  mul: () => 'return a * b;',
+  div: () => 'return a / b;',
+  maximum: () => extreme('max'),
+  minimum: () => extreme('min'),
+  greater: comparison('>'),
+  equal: comparison('=='),
 };
 
-/** `fn apply(a, b)`: one of the functions of two arguments; the extremes are NaN where either is. */
+/** `fn apply(a, b)`: one of the functions of two arguments; where either is NaN, the extremes are, and comparisons 0. */
 export function binaryWgsl(fn: BinaryFunction, type: Lanes): string {
-  const needs = fn === 'maximum' || fn === 'minimum' ? `${isNanWgsl(type)}\n` : '';
-  return `${needs}fn apply(a: ${type}, b: ${type}) -> ${type} {\n  ${binaryBodies[fn]}\n}`;
+  const needs = ['maximum', 'minimum', 'greater', 'equal'].includes(fn) ? `${isNanWgsl(type)}\n` : '';
+  return `${needs}fn apply(a: ${type}, b: ${type}) -> ${type} {\n  ${binaryBodies[fn](type)}\n}`;
 }

@@ -20,11 +20,14 @@ const busy = 32768;
 /** Elements below which a part is not worth a step of its own. */
 const leastPart = 256;
 
-type Join = 'sum' | 'max' | 'min';
+type Join = 'sum' | 'sumSquares' | 'max' | 'min';
+
+const sumWgsl = 'fn join(a: f32, b: f32) -> f32 {\n  return a + b;\n}';
 
 /** `fn join`, and what an invocation without elements contributes, given the first element of its line. */
 const joins: Readonly<Record<Join, { readonly wgsl: string; readonly idle: string }>> = {
-  sum: { wgsl: 'fn join(a: f32, b: f32) -> f32 {\n  return a + b;\n}', idle: '0.0' },
+  sum: { wgsl: sumWgsl, idle: '0.0' },
+  sumSquares: { wgsl: sumWgsl, idle: '0.0' },
   max: { wgsl: extreme('max'), idle: 'x[first]' },
   min: { wgsl: extreme('min'), idle: 'x[first]' },
 };
@@ -46,7 +49,7 @@ const accumulate = (
   for (var k = ${start}; k < count;) {
     var run = ${joins[join].idle};
     for (var j = 0u; j < 16u && k < count; j++) {
-      run = join(run, ${element});
+      run = join(run, ${join === 'sumSquares' ? `${element} * ${element}` : element});
       k += ${step};
     }
     partial = join(partial, run);
@@ -133,7 +136,7 @@ function reduce(
   reduction: Reduction,
   machine: WebGpuMachine,
 ): readonly WebGpuStep[] {
-  const { outer, length, inner } = reduction;
+  const { join, outer, length, inner } = reduction;
   const wanted = Math.floor(busy / (outer * inner));
   const part = Math.max(leastPart, Math.ceil(length / Math.max(1, wanted)));
   const parts = Math.ceil(length / part);
@@ -141,7 +144,7 @@ function reduce(
   const partial = gpuScratch(outer * parts * inner * 4);
   return [
     reduceParts(x, partial, { ...reduction, divisor: 1 }, parts, part, machine),
-    ...reduce(partial, y, { ...reduction, length: parts }, machine),
+    ...reduce(partial, y, { ...reduction, join: join === 'sumSquares' ? 'sum' : join, length: parts }, machine),
   ];
 }
 

@@ -1,0 +1,52 @@
+import type { Bound } from '../../../kernel.js';
+import type {
+  CrossEntropyGradientInputs,
+  CrossEntropyInputs,
+  CrossEntropyOutputs,
+  CrossEntropyParams,
+} from '../../../ops/gradients/cross-entropy.js';
+import type { ReferenceArray } from '../backend.js';
+
+/** The largest element of a row, its index, and the logarithm of `Σ e^(x − largest)`. */
+function rowSoftmax(x: Float64Array, row: number, channels: number): { best: number; largest: number; log: number } {
+  let best = 0;
+  for (let c = 1; c < channels; c++) if (x[row + c]! > x[row + best]!) best = c;
+  const largest = x[row + best]!;
+  let total = 0;
+  for (let c = 0; c < channels; c++) total += Math.exp(x[row + c]! - largest);
+  return { best, largest, log: Math.log(total) };
+}
+
+export function crossEntropyReference(
+  { x, labels }: Bound<CrossEntropyInputs, ReferenceArray>,
+  { loss, correct }: Bound<CrossEntropyOutputs, ReferenceArray>,
+  { ignoreIndex }: CrossEntropyParams,
+): void {
+  const channels = x.shape.at(-1)!;
+  for (let i = 0; i < labels.data.length; i++) {
+    const label = labels.data[i]!;
+    const ignored = label === ignoreIndex;
+    const { best, largest, log } = rowSoftmax(x.data, i * channels, channels);
+    const own = label >= 0 && label < channels ? x.data[i * channels + label]! : NaN;
+    loss.data[i] = ignored ? 0 : largest - own + log;
+    correct.data[i] = !ignored && best === label ? 1 : 0;
+  }
+}
+
+export function crossEntropyGradientReference(
+  { x, labels, scale }: Bound<CrossEntropyGradientInputs, ReferenceArray>,
+  { gx }: { readonly gx: ReferenceArray },
+  { ignoreIndex }: CrossEntropyParams,
+): void {
+  const channels = x.shape.at(-1)!;
+  for (let i = 0; i < labels.data.length; i++) {
+    const label = labels.data[i]!;
+    const row = i * channels;
+    const { largest, log } = rowSoftmax(x.data, row, channels);
+    const factor = label >= 0 && label < channels ? scale.data[0]! : NaN;
+    for (let c = 0; c < channels; c++) {
+      const softmax = Math.exp(x.data[row + c]! - largest - log);
+      gx.data[row + c] = label === ignoreIndex ? 0 : factor * (softmax - (c === label ? 1 : 0));
+    }
+  }
+}

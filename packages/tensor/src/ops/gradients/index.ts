@@ -1,0 +1,10 @@
+/**
+ * Kernels that gradients and the optimiser need beyond the operators themselves. They are not exported from the package:
+ * the operators' gradients are.
+ */
+export * from './adamw.js';
+export * from './conv2d.js';
+export * from './cross-entropy.js';
+export * from './elementwise.js';
+export * from './norm.js';
+export * from './spatial.js';
