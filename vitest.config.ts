@@ -1,6 +1,5 @@
-import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
-import { chromium, chromiumFlags, isolationHeaders } from './scripts/chromium.js';
+import { chromium, chromiumFlags, isolationHeaders, playwrightProvider } from './scripts/chromium.js';
 
 /** Tests run on the sources: the `ii-source` export condition points a workspace package at its `src`. */
 const sources = { conditions: ['ii-source', 'node', 'import', 'module', 'default'] };
@@ -15,7 +14,7 @@ const conformance = [
 ];
 
 /** In a browser: pages with shared memory, and WebGPU on SwiftShader. */
-function inBrowser(executablePath: string): TestProjectConfiguration {
+function inBrowser(executablePath: string, provider: NonNullable<typeof playwrightProvider>): TestProjectConfiguration {
   return {
     resolve: { conditions: ['ii-source', 'browser', 'import', 'module', 'default'] },
     server: { headers: isolationHeaders },
@@ -29,7 +28,7 @@ function inBrowser(executablePath: string): TestProjectConfiguration {
         enabled: true,
         headless: true,
         screenshotFailures: false,
-        provider: playwright({ launchOptions: { executablePath, args: [...chromiumFlags] } }),
+        provider: provider({ launchOptions: { executablePath, args: [...chromiumFlags] } }),
         instances: [{ browser: 'chromium' }],
       },
     },
@@ -61,7 +60,7 @@ export default defineConfig({
           pool: 'forks',
         },
       },
-      ...(chromium ? [inBrowser(chromium)] : []),
+      ...(chromium && playwrightProvider ? [inBrowser(chromium, playwrightProvider)] : []),
     ],
   },
 });

@@ -13,9 +13,18 @@ const places = [
 /** Path of a Chromium or Chrome, or null; the environment variable `II_CHROMIUM` names another one than is found; empty, none. */
 export const chromium: string | null = process.env['II_CHROMIUM'] ?? places.find((path) => existsSync(path)) ?? null;
 
-/** Why browser tests are skipped where there is no Chromium. */
-export const withoutChromium =
-  'no Chromium or Chrome was found; install one (apt-get install chromium), or name it in II_CHROMIUM';
+/** What makes vitest run tests in it; null in an installation that is older than the lockfile. */
+export const playwrightProvider = await import('@vitest/browser-playwright').then(
+  ({ playwright }) => playwright,
+  () => null,
+);
+
+/** Why tests in a browser do not run here; null where they do. */
+export const withoutBrowser: string | null = !chromium
+  ? 'no Chromium or Chrome was found; install one (apt-get install chromium), or name it in II_CHROMIUM'
+  : !playwrightProvider
+    ? 'the package @vitest/browser-playwright is not installed; npm install'
+    : null;
 
 /** WebGPU on SwiftShader, so that results do not depend on the machine's GPU and a machine without one runs them. */
 export const chromiumFlags: readonly string[] = [
