@@ -8,14 +8,17 @@
 import { DCNv3 } from '@ii/dcnv3';
 import {
   Conv2d,
+  DropPath,
   LayerNorm,
   Linear,
   Module,
   ShapeError,
   add,
   addScaled,
+  checkpoint,
   gelu,
   init,
+  mul,
   scope,
   type LayerEpilogue,
   type Parameter,
@@ -90,6 +93,8 @@ interface Branch {
 /** One block: a DCNv3 branch and an MLP branch, each with its residual connection. */
 class Layer extends Module {
   readonly #postNorm: boolean;
+  readonly #withCp: boolean;
+  readonly #dropPath: DropPath;
   readonly #gamma1: Parameter | undefined;
   readonly #gamma2: Parameter | undefined;
   readonly #norm1: LayerNorm;
@@ -99,10 +104,12 @@ class Layer extends Module {
   readonly #resPostNorm1: LayerNorm | undefined;
   readonly #resPostNorm2: LayerNorm | undefined;
 
-  constructor(channels: number, groups: number, config: ResolvedInternImageConfig) {
+  constructor(channels: number, groups: number, dropPathRate: number, config: ResolvedInternImageConfig) {
     super();
     const { layerScale, offsetScale, dwKernelSize, centerFeatureScale } = config;
     this.#postNorm = config.postNorm;
+    this.#withCp = config.withCp;
+    this.#dropPath = this.child('drop_path', new DropPath(dropPathRate));
     if (layerScale !== null) {
       this.#gamma1 = this.parameter('gamma1', [channels], init.constant(layerScale));
       this.#gamma2 = this.parameter('gamma2', [channels], init.constant(layerScale));
@@ -121,19 +128,50 @@ class Layer extends Module {
 
   forward(x: Tensor): Tensor {
     return scope(() => {
-      const y = scope(() => this.#residual(x, this.#norm1, this.#dcn, this.#gamma1, this.#resPostNorm1));
-      return this.#residual(y, this.#norm2, this.#mlp, this.#gamma2, this.#resPostNorm2);
+      // Drawn here, so that a checkpoint computes the same again.
+      const paths = [this.#dropPath.draw(x), this.#dropPath.draw(x)].filter((path) => path !== null);
+      if (this.#withCp && this.training) return checkpoint((map, ...drawn) => this.#branches(map, drawn), x, ...paths);
+      return this.#branches(x, paths);
     });
   }
 
-  #residual(x: Tensor, norm: LayerNorm, branch: Branch, gamma: Parameter | undefined, resPostNorm?: LayerNorm): Tensor {
+  /** @param paths the factors of both branches for each image, or none. */
+  #branches(x: Tensor, [first, second]: readonly Tensor[]): Tensor {
+    return scope(() => {
+      const y = scope(() => this.#residual(x, this.#norm1, this.#dcn, this.#gamma1, this.#resPostNorm1, first));
+      return this.#residual(y, this.#norm2, this.#mlp, this.#gamma2, this.#resPostNorm2, second);
+    });
+  }
+
+  #residual(
+    x: Tensor,
+    norm: LayerNorm,
+    branch: Branch,
+    gamma: Parameter | undefined,
+    resPostNorm: LayerNorm | undefined,
+    path: Tensor | undefined,
+  ): Tensor {
     const layerScale = gamma?.tensor;
+    if (path) {
+      const y = this.#branch(x, norm, branch, resPostNorm);
+      return add(x, mul(layerScale ? mul(y, layerScale) : y, path));
+    }
     if (!this.#postNorm && !resPostNorm) return branch.forward(norm.forward(x), { layerScale, residual: x });
-    const y = this.#postNorm
-      ? norm.forward(branch.forward(x, {}))
-      : resPostNorm!.forward(branch.forward(norm.forward(x), {}));
+    const y = this.#branch(x, norm, branch, resPostNorm);
     return layerScale ? addScaled(x, y, layerScale) : add(x, y);
   }
+
+  #branch(x: Tensor, norm: LayerNorm, branch: Branch, resPostNorm: LayerNorm | undefined): Tensor {
+    if (this.#postNorm) return norm.forward(branch.forward(x, {}));
+    const y = branch.forward(norm.forward(x), {});
+    return resPostNorm ? resPostNorm.forward(y) : y;
+  }
+}
+
+/** Rates of stochastic depth grow linearly from the first block to the last. */
+function dropPathRates({ depths, dropPathRate }: ResolvedInternImageConfig): (block: number) => number {
+  const last = depths.reduce((sum, depth) => sum + depth, 0) - 1;
+  return (block) => (last > 0 ? (dropPathRate * block) / last : 0);
 }
 
 /** Blocks of one resolution. Its map is taken after the last norm, before the downsampling. */
@@ -147,7 +185,12 @@ class Stage extends Module {
     super();
     const { depths, postNorm, centerFeatureScale } = config;
     const channels = config.channels * 2 ** index;
-    const layers = Array.from({ length: depths[index]! }, () => new Layer(channels, config.groups[index]!, config));
+    const rate = dropPathRates(config);
+    const before = depths.slice(0, index).reduce((sum, depth) => sum + depth, 0);
+    const layers = Array.from(
+      { length: depths[index]! },
+      (_, i) => new Layer(channels, config.groups[index]!, rate(before + i), config),
+    );
     this.#blocks = this.list('blocks', layers);
     if (!postNorm || centerFeatureScale) this.#norm = this.child('norm.0', new LayerNorm(channels, EPS));
     const ids = index === 2 ? (config.level2PostNormBlockIds ?? []) : [];

@@ -59,6 +59,7 @@ export {
   uniformBlock,
   type UniformBlock,
 } from './backends/webgpu/wgsl.js';
+export * from './autograd/index.js';
 export * from './ops/index.js';
 export * from './io/index.js';
 export * from './nn/index.js';

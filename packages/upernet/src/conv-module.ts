@@ -1,4 +1,16 @@
-import { BatchNorm2d, Conv2d, Module, conv2dPyramid, init, type EpilogueOptions, type Tensor } from '@ii/tensor';
+import {
+  BatchNorm2d,
+  Conv2d,
+  Module,
+  add,
+  conv2dPyramid,
+  init,
+  isTracked,
+  relu,
+  scope,
+  type EpilogueOptions,
+  type Tensor,
+} from '@ii/tensor';
 
 /** mmcv's `ConvModule`: convolution without bias, batch norm, ReLU. Keys: `conv.weight`, `bn.*`. */
 export class ConvModule extends Module {
@@ -14,12 +26,16 @@ export class ConvModule extends Module {
   }
 
   /**
-   * `[N, H, W, in]` → `[N, H, W, out]`; the batch norm is folded into the convolution.
+   * `[N, H, W, in]` → `[N, H, W, out]`; in inference the batch norm is folded into the convolution.
    *
    * @param options `residual`: added behind the ReLU, `[N, H, W, out]`.
    */
   forward(x: Tensor, options: Pick<EpilogueOptions, 'residual'> = {}): Tensor {
-    return this.#conv.forward(x, { ...this.#epilogue(), ...options });
+    if (!this.#inSteps(x)) return this.#conv.forward(x, { ...this.#epilogue(), ...options });
+    return scope(() => {
+      const y = this.#normalized(this.#conv.forward(x));
+      return options.residual ? add(y, options.residual) : y;
+    });
   }
 
   /**
@@ -27,7 +43,20 @@ export class ConvModule extends Module {
    * first one. Neither the resized maps nor their concatenation are stored. For 3×3 modules.
    */
   forwardPyramid(maps: readonly Tensor[]): Tensor {
-    return conv2dPyramid(maps, this.#conv.weight.tensor, this.#epilogue());
+    const { tensor: weight } = this.#conv.weight;
+    if (!this.#inSteps(...maps)) return conv2dPyramid(maps, weight, this.#epilogue());
+    return scope(() => this.#normalized(conv2dPyramid(maps, weight)));
+  }
+
+  /** The folded form stands for fixed statistics and has no gradient. */
+  #inSteps(...maps: readonly Tensor[]): boolean {
+    return this.training !== null || isTracked(...maps, this.#conv.weight.tensor, this.#bn.weight.tensor);
+  }
+
+  #normalized(product: Tensor): Tensor {
+    const normal = this.#bn.forward(product);
+    product.dispose();
+    return relu(normal);
   }
 
   #epilogue(): EpilogueOptions {

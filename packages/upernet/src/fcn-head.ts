@@ -1,4 +1,4 @@
-import { Module, scope, type Conv2d, type Tensor } from '@ii/tensor';
+import { Dropout2d, Module, scope, type Conv2d, type Tensor } from '@ii/tensor';
 import type { FCNHeadConfig } from './config.js';
 import { ConvModule } from './conv-module.js';
 import { classifier } from './uper-head.js';
@@ -10,6 +10,7 @@ import { classifier } from './uper-head.js';
 export class FCNHead extends Module {
   readonly #inIndex: number;
   readonly #classifier: Conv2d;
+  readonly #dropout: Dropout2d;
   readonly #convs: readonly ConvModule[];
 
   /** @param inChannels of the backbone's maps, finest first. */
@@ -18,6 +19,7 @@ export class FCNHead extends Module {
     const { inIndex, channels, numConvs } = config;
     this.#inIndex = inIndex;
     this.#classifier = this.child('conv_seg', classifier(channels, numClasses));
+    this.#dropout = this.child('dropout', new Dropout2d(config.dropoutRatio));
     const convs = Array.from(
       { length: numConvs },
       (_, i) => new ConvModule(i ? channels : inChannels[inIndex]!, channels, 3),
@@ -29,7 +31,7 @@ export class FCNHead extends Module {
   forward(maps: readonly Tensor[]): Tensor {
     return scope(() => {
       const features = this.#convs.reduce((map, conv) => conv.forward(map), maps[this.#inIndex]!);
-      return this.#classifier.forward(features);
+      return this.#classifier.forward(this.#dropout.forward(features));
     });
   }
 }

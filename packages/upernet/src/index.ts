@@ -13,6 +13,7 @@ export {
   type InferenceModeOptions,
   type InferenceProtocol,
 } from './inference-modes.js';
+export type { HeadLoss, Losses } from './losses.js';
 export { Segmentor, type Segmentation, type SegmentOptions } from './segmentor.js';
 export { slideWindows, type Window } from './slide-windows.js';
 export { UperNet } from './upernet.js';

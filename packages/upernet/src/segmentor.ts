@@ -145,7 +145,7 @@ export class Segmentor {
       const logits = this.network.forward(images);
       return [logits, ...sizes.map((size, i) => resizeArgmax(slice(logits, [i], [i + 1]), size, inputSize))];
     };
-    const key = JSON.stringify([x.shape, sizes]);
+    const key = JSON.stringify([x.shape, sizes, this.network.version]);
     if (key !== this.#capturedSizes) {
       this.#dropCapture();
       this.#capturedSizes = key;

@@ -1,7 +1,7 @@
 /**
  * UPerNet's decode head (Xiao et al., ECCV 2018, arXiv 1807.10221), as `mmseg/models/decode_heads/uper_head.py`.
  */
-import { Conv2d, Module, init, resizeBilinear, scope, type Tensor } from '@ii/tensor';
+import { Conv2d, Dropout2d, Module, init, resizeBilinear, scope, type Tensor } from '@ii/tensor';
 import type { ResolvedUperNetConfig } from './config.js';
 import { ConvModule } from './conv-module.js';
 import { PyramidPooling } from './pyramid-pooling.js';
@@ -13,6 +13,7 @@ export function classifier(channels: number, numClasses: number): Conv2d {
 
 export class UPerHead extends Module {
   readonly #classifier: Conv2d;
+  readonly #dropout: Dropout2d;
   readonly #pooling: PyramidPooling;
   readonly #bottleneck: ConvModule;
   readonly #laterals: readonly ConvModule[];
@@ -26,6 +27,7 @@ export class UPerHead extends Module {
     const top = inChannels.at(-1)!;
     const finer = inChannels.slice(0, -1);
     this.#classifier = this.child('conv_seg', classifier(channels, numClasses));
+    this.#dropout = this.child('dropout', new Dropout2d(decodeHead.dropoutRatio));
     this.#pooling = this.child('psp_modules', new PyramidPooling(top, channels, poolScales));
     this.#bottleneck = this.child('bottleneck', new ConvModule(top + poolScales.length * channels, channels, 3));
     this.#laterals = this.list(
@@ -57,7 +59,7 @@ export class UPerHead extends Module {
         levels.unshift(this.#fpnConvs[i]!.forward(merged));
       }
       if (merged !== pooled) merged.dispose();
-      return this.#classifier.forward(this.#fpnBottleneck.forwardPyramid(levels));
+      return this.#classifier.forward(this.#dropout.forward(this.#fpnBottleneck.forwardPyramid(levels)));
     });
   }
 

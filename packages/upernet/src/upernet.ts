@@ -1,5 +1,6 @@
 import { InternImage } from '@ii/backbone';
 import { Module, scope, type Tensor } from '@ii/tensor';
+import { losses, type Losses } from './losses.js';
 import { resolveUperNetConfig, type ResolvedUperNetConfig, type UperNetConfig } from './config.js';
 import { FCNHead } from './fcn-head.js';
 import { UPerHead } from './uper-head.js';
@@ -33,5 +34,15 @@ export class UperNet extends Module {
    */
   forward(x: Tensor): Tensor {
     return scope(() => this.decodeHead.forward(this.backbone.forward(x)));
+  }
+
+  /**
+   * The training losses, by mmsegmentation's rules.
+   *
+   * @param images normalised, `[N, H, W, 3]`. @param labels `[N, H, W]`, u8 or i32; 255 is ignored.
+   * @throws ShapeError when the labels are not of the images' size.
+   */
+  losses(images: Tensor, labels: Tensor): Losses {
+    return losses(this, images, labels);
   }
 }

@@ -10,5 +10,6 @@ export {
   type LinearOptions,
 } from './layers.js';
 export { StateDictError, type LoadOptions, type LoadReport } from './load.js';
-export { Derived, Module } from './module.js';
+export { Dropout2d, DropPath } from './dropout.js';
+export { Derived, Module, type Training } from './module.js';
 export type { Parameter } from './parameter.js';

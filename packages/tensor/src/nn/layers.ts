@@ -1,8 +1,10 @@
+import { noGrad } from '../autograd/tape.js';
 import { conv2d } from '../ops/conv2d.js';
 import type { EpilogueOptions } from '../ops/epilogue.js';
 import { linear } from '../ops/linear.js';
-import { batchNorm, foldBatchNorm, layerNorm } from '../ops/norm.js';
-import { keep } from '../scope.js';
+import { add, mul } from '../ops/elementwise.js';
+import { batchNorm, batchNormTrain, foldBatchNorm, layerNorm, type Moments } from '../ops/norm.js';
+import { keep, scope } from '../scope.js';
 import { pair, type Pair } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { kaimingUniform, ones, uniform, zeros, type Initializer } from './init.js';
@@ -119,6 +121,8 @@ export class BatchNorm2d extends Module {
   constructor(
     channels: number,
     readonly eps = 1e-5,
+    /** Share of the new in the running statistics. */
+    readonly momentum = 0.1,
   ) {
     super();
     this.weight = this.parameter('weight', [channels], ones);
@@ -128,9 +132,30 @@ export class BatchNorm2d extends Module {
     this.numBatchesTracked = this.buffer('num_batches_tracked', [], zeros, 'i64');
   }
 
-  /** `[…, C]` → `[…, C]`. */
+  /**
+   * `[…, C]` → `[…, C]`. In training by the batch's own statistics, which also move the running ones (the variance
+   * unbiased, as in PyTorch).
+   *
+   * @throws ShapeError in training when there is one value per channel.
+   */
   forward(x: Tensor): Tensor {
-    return batchNorm(x, this.#tensors());
+    const { training } = this;
+    if (!training) return batchNorm(x, this.#tensors());
+    const { weight, bias, eps } = this.#tensors();
+    const { y, moments } = batchNormTrain(x, { weight, bias, eps, sync: training.sync });
+    noGrad(() => this.#follow(moments));
+    return y;
+  }
+
+  #follow({ mean, variance, count }: Moments): void {
+    const step = (running: Parameter, batch: Tensor, factor: number): void => {
+      const next = scope(() => add(mul(running.tensor, 1 - this.momentum), mul(batch, this.momentum * factor)));
+      running.replace(next);
+    };
+    step(this.runningMean, mean, 1);
+    step(this.runningVar, variance, count / (count - 1));
+    mean.dispose();
+    variance.dispose();
   }
 
   /** The affine map that this norm is, both `[C]`: for the convolution before it to apply. The module owns the tensors. */

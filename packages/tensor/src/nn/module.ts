@@ -1,11 +1,20 @@
 import type { Device } from '../device.js';
 import type { StateDict, StoredTensor } from '../io/stored-tensor.js';
+import type { MomentsSync } from '../ops/norm.js';
 import { Random } from '../random.js';
 import type { Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { Initializer } from './init.js';
 import { loadParameters, type LoadOptions, type LoadReport } from './load.js';
 import { Parameter } from './parameter.js';
+
+/** What modules that behave differently in training need for it. */
+export interface Training {
+  /** Draws what dropout leaves out. Modules draw in the order of the forward pass. */
+  readonly random: Random;
+  /** Statistics over several batches at once, for batch norms. Default: each batch by itself. */
+  readonly sync?: MomentsSync | undefined;
+}
 
 /**
  * A tree of parameters and sub-modules under PyTorch's names: what {@link Module.stateDict} gives loads in PyTorch, and
@@ -15,6 +24,7 @@ import { Parameter } from './parameter.js';
  * own, by convention `forward`. Building a module allocates nothing.
  */
 export abstract class Module {
+  #training: Training | null = null;
   readonly #parameters = new Map<string, Parameter>();
   readonly #buffers = new Map<string, Parameter>();
   readonly #children = new Map<string, Module>();
@@ -96,6 +106,34 @@ export abstract class Module {
     const entries = new Map<string, StoredTensor>();
     for (const [name, parameter] of this.namedState()) entries.set(name, parameter.stored());
     return entries;
+  }
+
+  /**
+   * Switches this module and all below it to training, or with null back to inference. Values of parameters and buffers
+   * move to the device's memory, where optimisers change them.
+   *
+   * @throws IIError when a parameter has no value yet.
+   */
+  train(training: Training | null): void {
+    for (const [, module] of this.namedModules()) module.#training = training;
+    if (training) for (const [, parameter] of this.namedState()) parameter.makeResident();
+  }
+
+  /** Null in inference, which is the default. */
+  get training(): Training | null {
+    return this.#training;
+  }
+
+  /** Forgets the gradients of all parameters. */
+  zeroGradients(): void {
+    for (const [, parameter] of this.namedParameters()) parameter.zeroGradient();
+  }
+
+  /** Counts the changes of all values: what was computed from them holds while this stays the same. */
+  get version(): number {
+    let version = 0;
+    for (const [, parameter] of this.namedState()) version += parameter.version;
+    return version;
   }
 
   /** Computes ahead what the modules derive from their parameters and keep; captures must not contain it. */

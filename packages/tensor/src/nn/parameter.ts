@@ -3,8 +3,11 @@ import { IIError } from '../errors.js';
 import { readElements, storedTensor, toFloat32, type DecodedArray } from '../io/decode.js';
 import type { StoredTensor } from '../io/stored-tensor.js';
 import type { Random } from '../random.js';
+import { noGrad } from '../autograd/tape.js';
+import { add } from '../ops/elementwise.js';
+import { copyInto } from '../ops/layout.js';
 import { keep } from '../scope.js';
-import { showShape, sizeOf, type Shape } from '../shape.js';
+import { sameShape, showShape, sizeOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { Initializer } from './init.js';
 
@@ -14,7 +17,11 @@ import type { Initializer } from './init.js';
  */
 export class Parameter {
   #tensor: Tensor | null = null;
+  #gradient: Tensor | null = null;
   #version = 0;
+  #resident = false;
+  /** Whether `backward` computes a gradient for it. Default: true; frozen stages set it to false. */
+  trainable = true;
 
   constructor(
     readonly shape: Shape,
@@ -68,13 +75,66 @@ export class Parameter {
     return { dtype: this.dtype, shape: this.shape, bytes };
   }
 
+  /** Sum of the gradients since {@link Parameter.zeroGradient}; null before the first. */
+  get gradient(): Tensor | null {
+    return this.#gradient;
+  }
+
+  /** Adds a gradient of the parameter's shape and takes it over. */
+  addGradient(gradient: Tensor): void {
+    const before = this.#gradient;
+    this.#gradient = keep(before ? noGrad(() => add(before, gradient)) : gradient);
+    if (!before) return;
+    before.dispose();
+    gradient.dispose();
+  }
+
+  /** Forgets the gradient. */
+  zeroGradient(): void {
+    this.#gradient?.dispose();
+    this.#gradient = null;
+  }
+
+  /**
+   * Moves the value into the device's memory, where optimisers change it in place. Weights are otherwise held on the host
+   * and brought in as kernels need them.
+   */
+  makeResident(): void {
+    if (this.#resident) return;
+    const held = this.tensor;
+    const copy = keep(held.device.empty(held.shape, held.dtype));
+    copyInto(copy, held);
+    this.replace(copy);
+  }
+
+  /** Gives the parameter a new value, on the device, of its shape and dtype, and takes it over. */
+  replace(tensor: Tensor): void {
+    if (!sameShape(tensor.shape, this.shape) || tensor.dtype !== this.tensor.dtype) {
+      throw new IIError(
+        'ERR_PARAMETER',
+        `a parameter of shape ${showShape(this.shape)} and dtype ${this.tensor.dtype} cannot become a tensor of shape ${showShape(tensor.shape)} and dtype ${tensor.dtype}`,
+      );
+    }
+    this.#tensor?.dispose();
+    this.#tensor = keep(tensor);
+    this.#resident = true;
+    this.#version++;
+  }
+
+  /** To be called when a kernel has changed the value in place: what was derived from it is computed anew. */
+  touch(): void {
+    this.#version++;
+  }
+
   dispose(): void {
+    this.zeroGradient();
     this.#tensor?.dispose();
     this.#tensor = null;
   }
 
   #place(device: Device, values: Float32Array | Int32Array): void {
     this.dispose();
+    this.#resident = false;
     this.#tensor = keep(device.tensor(values, this.shape, { residence: 'host' }));
     this.#version++;
   }

@@ -1,5 +1,6 @@
 import { conv2dPyramidReference } from '../backends/reference/conv2d-pyramid.js';
 import { conv2dPyramidWasm } from '../backends/wasm/kernels/conv2d-pyramid.js';
+import { differentiable, noGrad } from '../autograd/tape.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { scope } from '../scope.js';
@@ -7,8 +8,18 @@ import { showShape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkDType, checkRank } from './check.js';
 import { conv2d } from './conv2d.js';
-import { epilogueInputs, type Activation, type EpilogueOptions, type EpilogueSlots } from './epilogue.js';
+import { conv2dPyramidGradient } from './conv2d-pyramid-gradient.js';
+import {
+  applyEpilogue,
+  biasOnly,
+  epilogueInputs,
+  tracksEpilogue,
+  type Activation,
+  type EpilogueOptions,
+  type EpilogueSlots,
+} from './epilogue.js';
 import { concat } from './layout.js';
+import { sumTo } from './reduce.js';
 import { resizeBilinear } from './spatial.js';
 
 /** Slots: x `[N, H, W, C]`, each level `[N, h, w, c]`, weight `[O, Σ channels, 3, 3]`, y `[N, H, W, O]`. */
@@ -72,9 +83,25 @@ export function conv2dPyramid(maps: readonly Tensor[], weight: Tensor, options: 
     );
   }
   if (coarser.length === 0) return conv2d(x, weight, { ...options, padding: 1 });
-  if (!x.device.supports(conv2dPyramidKernel)) return plainForm(x, coarser, weight, options);
+  if (tracksEpilogue(options, ...maps, weight)) {
+    return scope(() => applyEpilogue(conv2dPyramid(maps, weight, biasOnly(options)), options));
+  }
+  const y = x.device.supports(conv2dPyramidKernel)
+    ? fusedForm(x, coarser, weight, options)
+    : noGrad(() => plainForm(x, coarser, weight, options));
+  return differentiable(y, {
+    name: 'conv2dPyramid',
+    inputs: [weight, options.bias, ...maps],
+    saved: [weight, ...maps],
+    gradient: (gy, [filters, ...levels], [needsWeight, needsBias, ...needsLevels]) => {
+      const gradients = conv2dPyramidGradient(gy, levels, filters!, needsWeight ?? false, needsLevels);
+      return [gradients.weight, needsBias ? sumTo(gy, [outputs]) : null, ...gradients.maps];
+    },
+  });
+}
 
-  const shape = [x.shape[0]!, x.shape[1]!, x.shape[2]!, outputs];
+function fusedForm(x: Tensor, coarser: readonly Tensor[], weight: Tensor, options: EpilogueOptions): Tensor {
+  const shape = [...x.shape.slice(0, 3), weight.shape[0]!];
   const levels: { [K in (typeof slots)[number]]?: Tensor } = {};
   coarser.forEach((map, i) => (levels[slots[i]!] = map));
   const operands = { x, weight, ...levels, ...epilogueInputs('conv2dPyramid', options, shape) };

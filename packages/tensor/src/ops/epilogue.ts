@@ -9,7 +9,9 @@
 import type { Slot } from '../kernel.js';
 import { sizeOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
+import { isTracked } from '../autograd/tape.js';
 import { checkDType, checkShapeIs } from './check.js';
+import { add, addScaled, gelu, mul, relu, sigmoid, silu } from './elementwise.js';
 
 export type Activation = 'none' | 'relu' | 'gelu' | 'silu' | 'sigmoid';
 
@@ -51,3 +53,28 @@ export function epilogueInputs(
   }
   return inputs;
 }
+
+/**
+ * Whether gradients flow through a product whose epilogue does more than add a bias: such a product is computed step by
+ * step, since the gradient needs the values between.
+ */
+export function tracksEpilogue(options: EpilogueOptions, ...operands: readonly Tensor[]): boolean {
+  const { scale, bias, activation = 'none', layerScale, residual } = options;
+  if (!scale && activation === 'none' && !layerScale && !residual) return false;
+  return isTracked(...operands, scale, bias, layerScale, residual);
+}
+
+const activations = { none: (x: Tensor) => x, relu, gelu, silu, sigmoid };
+
+/** The epilogue as operators of their own. @param product without a bias where there is a scale, else with it. */
+export function applyEpilogue(product: Tensor, options: EpilogueOptions): Tensor {
+  const { scale, bias, activation = 'none', layerScale, residual } = options;
+  const scaled = scale ? mul(product, scale) : product;
+  const activated = activations[activation](scale && bias ? add(scaled, bias) : scaled);
+  if (layerScale && residual) return addScaled(residual, activated, layerScale);
+  if (layerScale) return mul(activated, layerScale);
+  return residual ? add(activated, residual) : activated;
+}
+
+/** The part of an epilogue that stays with the product when the rest is applied by {@link applyEpilogue}. */
+export const biasOnly = ({ scale, bias }: EpilogueOptions): EpilogueOptions => (scale ? {} : { bias });

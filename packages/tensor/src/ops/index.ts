@@ -3,6 +3,7 @@ export * from './conv2d-pyramid.js';
 export * from './elementwise.js';
 export * from './layout.js';
 export * from './linear.js';
+export * from './loss.js';
 export * from './norm.js';
 export * from './reduce.js';
 export * from './spatial.js';

@@ -1,28 +1,12 @@
-import { copyReference, fillReference } from '../backends/reference/layout.js';
-import { copyWasm, fillWasm } from '../backends/wasm/kernels/layout.js';
-import { copyWebGpu, fillWebGpu } from '../backends/webgpu/kernels/layout.js';
+import { fillReference } from '../backends/reference/layout.js';
+import { fillWasm } from '../backends/wasm/kernels/layout.js';
+import { fillWebGpu } from '../backends/webgpu/kernels/layout.js';
+import { differentiable, type Gradient } from '../autograd/tape.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { checkShape, resolveAxes, resolveAxis, sameShape, showShape, sizeOf, stridesOf, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
-
-/**
- * Moves a block of `shape` between two strided places; strides and offsets are in elements, strides may be negative or
- * 0. Any dtype; both tensors have the same.
- */
-export interface CopyParams {
-  readonly shape: Shape;
-  readonly fromStrides: readonly number[];
-  readonly fromOffset: number;
-  readonly toStrides: readonly number[];
-  readonly toOffset: number;
-}
-
-const copyKernel = defineKernel<{ x: Slot }, { y: Slot }, CopyParams>('copy', {
-  reference: copyReference,
-  wasm: copyWasm,
-  webgpu: copyWebGpu,
-});
+import { copyBlock, gather } from './copy.js';
 
 const fillKernel = defineKernel<object, { y: Slot }, { readonly value: number }>('fill', {
   reference: fillReference,
@@ -43,7 +27,9 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
       `reshape: ${showShape(x.shape)} has ${x.size} elements, ${showShape(shape)} does not hold as many`,
     );
   }
-  return new Tensor(x.storage.retain(), target, x.dtype);
+  const y = new Tensor(x.storage.retain(), target, x.dtype);
+  const { shape: own } = x;
+  return differentiable(y, { name: 'reshape', inputs: [x], gradient: (gy) => [reshape(gy, own)] });
 }
 
 /** Axes in a new order: axis `i` of the result is axis `axes[i]` of `x`. */
@@ -53,13 +39,14 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
   resolveAxes(axes, rank, 'permute');
   const order = axes.map((a) => resolveAxis(a, rank, 'permute'));
   const strides = stridesOf(x.shape);
-  const shape = order.map((a) => x.shape[a]!);
-  return gather(
+  const y = gather(
     x,
-    shape,
+    order.map((a) => x.shape[a]!),
     order.map((a) => strides[a]!),
     0,
   );
+  const back = order.map((_, i) => order.indexOf(i));
+  return differentiable(y, { name: 'permute', inputs: [x], gradient: (gy) => [permute(gy, back)] });
 }
 
 /** Reverses the order of the elements along `axes`. */
@@ -72,7 +59,8 @@ export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
     offset += (x.shape[a]! - 1) * strides[a]!;
     strides[a] = -strides[a]!;
   }
-  return gather(x, x.shape, strides, offset);
+  const y = gather(x, x.shape, strides, offset);
+  return differentiable(y, { name: 'flip', inputs: [x], gradient: (gy) => [flip(gy, flipped)] });
 }
 
 /**
@@ -85,6 +73,7 @@ export function slice(x: Tensor, start: readonly number[], end: readonly (number
     throw new ShapeError(`slice: more positions than axes for shape ${showShape(x.shape)}`);
   }
   let offset = 0;
+  const widths: [number, number][] = [];
   const shape = x.shape.map((size, i) => {
     const from = position(start[i] ?? 0, size);
     const to = position(end[i] ?? size, size);
@@ -94,9 +83,11 @@ export function slice(x: Tensor, start: readonly number[], end: readonly (number
       );
     }
     offset += from * strides[i]!;
+    widths.push([from, size - to]);
     return to - from;
   });
-  return gather(x, shape, strides, offset);
+  const y = gather(x, shape, strides, offset);
+  return differentiable(y, { name: 'slice', inputs: [x], gradient: (gy) => [pad(gy, widths)] });
 }
 
 /** Joins tensors along an axis; all other sizes and the dtype must agree. */
@@ -118,11 +109,20 @@ export function concat(tensors: readonly Tensor[], axis = -1): Tensor {
   const toStrides = stridesOf(y.shape);
   let toOffset = 0;
   for (const x of tensors) {
-    const params = { shape: x.shape, fromStrides: stridesOf(x.shape), fromOffset: 0, toStrides, toOffset };
-    if (x.size > 0) x.device.enqueue(copyKernel, { inputs: { x }, outputs: { y }, params });
+    copyBlock(x, y, { shape: x.shape, fromStrides: stridesOf(x.shape), fromOffset: 0, toStrides, toOffset });
     toOffset += x.shape[at]! * toStrides[at]!;
   }
-  return y;
+  const sizes = tensors.map((t) => t.shape[at]!);
+  const gradient: Gradient = (gy, _saved, needed) => {
+    let end = 0;
+    return sizes.map((size, i) => {
+      const start = end;
+      end += size;
+      const along = <T>(here: T, elsewhere: T): T[] => [...new Array<T>(at).fill(elsewhere), here];
+      return needed[i] ? slice(gy, along(start, 0), along<number | undefined>(end, undefined)) : null;
+    });
+  };
+  return differentiable(y, { name: 'concat', inputs: tensors, gradient });
 }
 
 /**
@@ -144,9 +144,10 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
   );
   const toStrides = stridesOf(y.shape);
   const toOffset = widths.reduce((n, [before], i) => n + before * toStrides[i]!, 0);
-  const params = { shape: x.shape, fromStrides: stridesOf(x.shape), fromOffset: 0, toStrides, toOffset };
-  if (x.size > 0) x.device.enqueue(copyKernel, { inputs: { x }, outputs: { y }, params });
-  return y;
+  copyBlock(x, y, { shape: x.shape, fromStrides: stridesOf(x.shape), fromOffset: 0, toStrides, toOffset });
+  const starts = widths.map(([before]) => before);
+  const ends = x.shape.map((d, i) => starts[i]! + d);
+  return differentiable(y, { name: 'pad', inputs: [x], gradient: (gy) => [slice(gy, starts, ends)] });
 }
 
 /** A tensor of `shape` filled with `value`, on the device and with the dtype of `like`. */
@@ -159,15 +160,7 @@ export function full(like: Tensor, shape: Shape, value: number): Tensor {
 /** Overwrites `to` with the elements of `from`, of the same shape and dtype. */
 export function copyInto(to: Tensor, from: Tensor): void {
   const strides = stridesOf(to.shape);
-  const params = { shape: to.shape, fromStrides: strides, fromOffset: 0, toStrides: strides, toOffset: 0 };
-  if (to.size > 0) to.device.enqueue(copyKernel, { inputs: { x: from }, outputs: { y: to }, params });
-}
-
-function gather(x: Tensor, shape: Shape, fromStrides: readonly number[], fromOffset: number): Tensor {
-  const y = x.device.empty(shape, x.dtype);
-  const params = { shape, fromStrides, fromOffset, toStrides: stridesOf(shape), toOffset: 0 };
-  if (y.size > 0) x.device.enqueue(copyKernel, { inputs: { x }, outputs: { y }, params });
-  return y;
+  copyBlock(from, to, { shape: to.shape, fromStrides: strides, fromOffset: 0, toStrides: strides, toOffset: 0 });
 }
 
 const position = (value: number, size: number): number => (value < 0 ? value + size : value);

@@ -1,12 +1,24 @@
 import { linearReference, matmulReference } from '../backends/reference/linear.js';
 import { linearWasm, matmulWasm } from '../backends/wasm/kernels/linear.js';
 import { linearWebGpu, matmulWebGpu } from '../backends/webgpu/kernels/linear.js';
+import { differentiable, type Gradient } from '../autograd/tape.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
+import { scope } from '../scope.js';
 import { broadcastShapes, showShape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkDType, checkRank } from './check.js';
-import { epilogueInputs, type Activation, type EpilogueOptions, type EpilogueSlots } from './epilogue.js';
+import {
+  applyEpilogue,
+  biasOnly,
+  epilogueInputs,
+  tracksEpilogue,
+  type Activation,
+  type EpilogueOptions,
+  type EpilogueSlots,
+} from './epilogue.js';
+import { reshape } from './layout.js';
+import { sumTo } from './reduce.js';
 
 /** Slots: x `[…, K]`, weight `[O, K]`, y `[…, O]`. */
 export interface LinearInputs extends EpilogueSlots {
@@ -42,11 +54,30 @@ export function linear(x: Tensor, weight: Tensor, options: EpilogueOptions = {})
     throw new ShapeError(`linear: x ${showShape(x.shape)} must end in K = ${k} of weight ${showShape(weight.shape)}`);
   }
   const shape = [...x.shape.slice(0, -1), o];
+  if (tracksEpilogue(options, x, weight)) {
+    epilogueInputs('linear', options, shape);
+    return scope(() => applyEpilogue(linear(x, weight, biasOnly(options)), options));
+  }
   const inputs = { x, weight, ...epilogueInputs('linear', options, shape) };
   const y = x.device.empty(shape);
   x.device.enqueue(linearKernel, { inputs, outputs: { y }, params: { activation: options.activation ?? 'none' } });
-  return y;
+  return differentiable(y, {
+    name: 'linear',
+    inputs: [x, weight, options.bias],
+    saved: [x, weight],
+    gradient: linearGradient,
+  });
 }
+
+const linearGradient: Gradient = (gy, saved, needed) => {
+  const [x, weight] = saved as readonly [Tensor, Tensor];
+  const rows = reshape(gy, [-1, weight.shape[0]!]);
+  return [
+    needed[0] ? reshape(matmul(rows, weight), x.shape) : null,
+    needed[1] ? matmul(rows, reshape(x, [-1, weight.shape[1]!]), { transposeA: true }) : null,
+    needed[2] ? sumTo(rows, [weight.shape[0]!]) : null,
+  ];
+};
 
 export interface MatmulOptions {
   /** Reads `a` as `[…, K, M]`. Default: false. */
@@ -96,7 +127,19 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
   const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2), 'matmul');
   const y = a.device.empty([...batch, m, n]);
   a.device.enqueue(matmulKernel, { inputs: { a, b }, outputs: { y }, params: { transposeA, transposeB } });
-  return y;
+  const gradient: Gradient = (gy, saved, needed) => {
+    const [left, right] = saved as readonly [Tensor, Tensor];
+    const ga = (): Tensor =>
+      transposeA
+        ? matmul(right, gy, { transposeA: transposeB, transposeB: true })
+        : matmul(gy, right, { transposeB: !transposeB });
+    const gb = (): Tensor =>
+      transposeB
+        ? matmul(gy, left, { transposeA: true, transposeB: transposeA })
+        : matmul(left, gy, { transposeA: !transposeA });
+    return [needed[0] ? sumTo(ga(), left.shape) : null, needed[1] ? sumTo(gb(), right.shape) : null];
+  };
+  return differentiable(y, { name: 'matmul', inputs: [a, b], saved: [a, b], gradient });
 }
 
 function lastTwo(tensor: Tensor, transpose: boolean): readonly [number, number] {

@@ -1,11 +1,20 @@
 import { channelAffineReference, foldBatchNormReference, layerNormReference } from '../backends/reference/norm.js';
 import { channelAffineWasm, foldBatchNormWasm, layerNormWasm } from '../backends/wasm/kernels/norm.js';
 import { channelAffineWebGpu, foldBatchNormWebGpu, layerNormWebGpu } from '../backends/webgpu/kernels/norm.js';
+import { differentiable, type Gradient } from '../autograd/tape.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { showShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
+import { binary } from './binary.js';
 import { checkDType, checkShapeIs } from './check.js';
+import {
+  batchNormGradient,
+  batchNormReduce,
+  channelMoments,
+  layerNormGradient,
+  layerNormParameterGradient,
+} from './gradients/index.js';
 
 /** Slots: x `[…, C]`, weight and bias `[C]`, y like x. */
 export interface LayerNormInputs {
@@ -47,7 +56,14 @@ export function layerNorm(x: Tensor, { weight, bias, eps = 1e-5 }: LayerNormOpti
   const y = x.device.empty(x.shape);
   const inputs = { x, ...(weight && { weight }), ...(bias && { bias }) };
   x.device.enqueue(layerNormKernel, { inputs, outputs: { y }, params: { eps } });
-  return y;
+  const gradient: Gradient = (gy, [input, factor], [needsX, needsWeight, needsBias]) => {
+    const gx = needsX ? layerNormGradient(input!, gy, { weight: factor, eps }) : null;
+    if (!needsWeight && !needsBias) return [gx];
+    const parameters = layerNormParameterGradient(input!, gy, { eps });
+    return [gx, parameters.weight, parameters.bias];
+  };
+  const saved = weight ? [x, weight] : [x];
+  return differentiable(y, { name: 'layerNorm', inputs: [x, weight, bias], saved, gradient });
 }
 
 /** Slots: all `[C]`. */
@@ -116,12 +132,93 @@ const channelAffineKernel = defineKernel<ChannelAffineInputs, { y: Slot }, objec
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   checkDType('batchNorm x', x);
   checkShapeIs('batchNorm mean', options.mean, [lastSize('batchNorm', x)]);
+  const y = affine(x, options);
+  const { mean, variance, weight, bias, eps = 1e-5 } = options;
+  const gradient: Gradient = (gy, [input, center, spread, factor], [needsX, needsWeight, needsBias]) => {
+    const { scale } = foldBatchNorm({ mean: center!, variance: spread!, weight: factor, eps });
+    const gx = needsX ? binary('mul', gy, scale) : null;
+    if (!needsWeight && !needsBias) return [gx];
+    const parameters = batchNormReduce(input!, gy, center!, spread!, eps);
+    return [gx, parameters.weight, parameters.bias];
+  };
+  const saved = weight ? [x, mean, variance, weight] : [x, mean, variance];
+  return differentiable(y, { name: 'batchNorm', inputs: [x, weight, bias], saved, gradient });
+}
+
+function affine(x: Tensor, options: BatchNormOptions): Tensor {
   const { scale, shift } = foldBatchNorm(options);
   const y = x.device.empty(x.shape);
   x.device.enqueue(channelAffineKernel, { inputs: { x, scale, shift }, outputs: { y }, params: {} });
   scale.dispose();
   shift.dispose();
   return y;
+}
+
+/** Mean and biased variance of each channel over `count` values. */
+export interface Moments {
+  /** `[C]`. */
+  readonly mean: Tensor;
+  /** `[C]`. */
+  readonly variance: Tensor;
+  readonly count: number;
+}
+
+/**
+ * Where statistics over several batches that run at the same time plug in (SyncBN). Each function is called once per batch
+ * norm and pass, in the same order everywhere, and gives what all participants agree on.
+ */
+export interface MomentsSync {
+  /** The moments of everybody's values together. */
+  moments(own: Moments): Moments;
+  /** Sums over everybody of `Σ gy · x̂` and `Σ gy`, both `[C]`, for the gradient of the input. */
+  sums(own: { readonly weight: Tensor; readonly bias: Tensor }): { readonly weight: Tensor; readonly bias: Tensor };
+}
+
+export interface BatchNormTrainOptions {
+  /** `[C]`. Default: 1. */
+  readonly weight?: Tensor | undefined;
+  /** `[C]`. Default: 0. */
+  readonly bias?: Tensor | undefined;
+  /** Default: 1e-5. */
+  readonly eps?: number;
+  /** Default: the statistics are those of this batch alone. */
+  readonly sync?: MomentsSync | undefined;
+}
+
+/**
+ * Batch norm with the statistics of the batch itself (training mode), over the last axis; the gradient flows through the
+ * statistics.
+ *
+ * @param x `[…, C]`, f32.
+ * @returns the result and the moments that it used, which are the caller's; no gradient flows through those.
+ * @throws ShapeError when there is only one value per channel: its variance says nothing, and PyTorch refuses it, too.
+ */
+export function batchNormTrain(x: Tensor, options: BatchNormTrainOptions = {}): { y: Tensor; moments: Moments } {
+  const { weight, bias, eps = 1e-5, sync } = options;
+  checkDType('batchNormTrain x', x);
+  const channels = lastSize('batchNormTrain', x);
+  checkShapeIs('batchNormTrain weight', weight, [channels]);
+  checkShapeIs('batchNormTrain bias', bias, [channels]);
+  const own = { ...channelMoments(x), count: x.size / channels };
+  const moments = sync ? sync.moments(own) : own;
+  const { mean, variance, count } = moments;
+  if (!(count > 1)) {
+    throw new ShapeError(
+      `batchNormTrain: x ${showShape(x.shape)} has one value per channel, and batch statistics need more: use a larger batch or a larger image, or statistics over several batches (sync)`,
+    );
+  }
+  const y = affine(x, { mean, variance, weight, bias, eps });
+  const gradient: Gradient = (gy, [input, center, spread, factor], [needsX]) => {
+    const parameters = batchNormReduce(input!, gy, center!, spread!, eps);
+    if (!needsX) return [null, parameters.weight, parameters.bias];
+    const sums = sync ? sync.sums(parameters) : parameters;
+    const statistics = { mean: center!, variance: spread!, weight: factor, eps, count };
+    const gx = batchNormGradient(input!, gy, { ...statistics, gradWeight: sums.weight, gradBias: sums.bias });
+    return [gx, parameters.weight, parameters.bias];
+  };
+  const saved = weight ? [x, mean, variance, weight] : [x, mean, variance];
+  differentiable(y, { name: 'batchNormTrain', inputs: [x, weight, bias], saved, gradient });
+  return { y, moments };
 }
 
 function lastSize(what: string, x: Tensor): number {

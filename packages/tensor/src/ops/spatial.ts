@@ -7,11 +7,13 @@ import { adaptiveAvgPool2dWasm, resizeArgmaxWasm, resizeBilinearWasm } from '../
 import { adaptiveAvgPool2dWebGpu } from '../backends/webgpu/kernels/pooling.js';
 import { resizeArgmaxWebGpu } from '../backends/webgpu/kernels/resize-argmax.js';
 import { resizeBilinearWebGpu } from '../backends/webgpu/kernels/resize.js';
+import { differentiable } from '../autograd/tape.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
 import { pair, showShape, type Pair } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkDType, checkRank } from './check.js';
+import { adaptiveAvgPool2dGradient, resizeBilinearGradient } from './gradients/index.js';
 
 const resizeBilinearKernel = defineKernel<{ x: Slot }, { y: Slot }, object>('resizeBilinear', {
   reference: resizeBilinearReference,
@@ -26,10 +28,14 @@ const resizeBilinearKernel = defineKernel<{ x: Slot }, { y: Slot }, object>('res
  * @param x `[N, H, W, C]`, f32. @param size `[height, width]` of the result.
  */
 export function resizeBilinear(x: Tensor, size: readonly [number, number]): Tensor {
-  const [n, , , c] = checkImage('resizeBilinear', x, size);
+  const [n, h, w, c] = checkImage('resizeBilinear', x, size);
   const y = x.device.empty([n, size[0], size[1], c]);
   x.device.enqueue(resizeBilinearKernel, { inputs: { x }, outputs: { y }, params: {} });
-  return y;
+  return differentiable(y, {
+    name: 'resizeBilinear',
+    inputs: [x],
+    gradient: (gy) => [resizeBilinearGradient(gy, [h, w])],
+  });
 }
 
 export interface ResizeArgmaxParams {
@@ -74,10 +80,14 @@ const adaptiveAvgPool2dKernel = defineKernel<{ x: Slot }, { y: Slot }, object>('
  */
 export function adaptiveAvgPool2d(x: Tensor, size: Pair): Tensor {
   const [height, width] = pair(size);
-  const [n, , , c] = checkImage('adaptiveAvgPool2d', x, [height, width]);
+  const [n, h, w, c] = checkImage('adaptiveAvgPool2d', x, [height, width]);
   const y = x.device.empty([n, height, width, c]);
   x.device.enqueue(adaptiveAvgPool2dKernel, { inputs: { x }, outputs: { y }, params: {} });
-  return y;
+  return differentiable(y, {
+    name: 'adaptiveAvgPool2d',
+    inputs: [x],
+    gradient: (gy) => [adaptiveAvgPool2dGradient(gy, [h, w])],
+  });
 }
 
 function checkImage(

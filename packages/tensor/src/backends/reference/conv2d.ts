@@ -1,5 +1,5 @@
 import type { Bound } from '../../kernel.js';
-import type { Conv2dInputs, Conv2dParams } from '../../ops/conv2d.js';
+import type { Conv2dInputs, Conv2dParams } from '../../ops/conv2d-forward.js';
 import type { ReferenceArray } from './backend.js';
 import { applyEpilogue } from './epilogue.js';
 

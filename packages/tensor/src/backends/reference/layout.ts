@@ -1,4 +1,4 @@
-import type { CopyParams } from '../../ops/layout.js';
+import type { CopyParams } from '../../ops/copy.js';
 import type { ReferenceArray } from './backend.js';
 import { toDType } from './elementwise.js';
 import { forEachIndex } from './strided.js';

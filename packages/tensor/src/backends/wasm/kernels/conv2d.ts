@@ -1,4 +1,4 @@
-import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d.js';
+import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d-forward.js';
 import type { Slot } from '../../../kernel.js';
 import { sizeOf } from '../../../shape.js';
 import { library } from '../library.generated.js';

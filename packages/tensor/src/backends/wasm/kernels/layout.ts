@@ -1,7 +1,7 @@
 import { bytesPerElement, type DType } from '../../../dtype.js';
 import { floatToHalf } from '../../../half.js';
 import type { Slot } from '../../../kernel.js';
-import type { CopyParams } from '../../../ops/layout.js';
+import type { CopyParams } from '../../../ops/copy.js';
 import { sizeOf } from '../../../shape.js';
 import { library } from '../library.generated.js';
 import {

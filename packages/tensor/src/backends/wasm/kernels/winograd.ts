@@ -2,7 +2,7 @@
  * Dense 3×3 convolutions by Winograd's F(4×4, 3×3): a quarter of the multiplications, at about twice the rounding error
  * of a direct sum. The host side of assembly/winograd.ts.
  */
-import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d.js';
+import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d-forward.js';
 import type { Bound, Slot } from '../../../kernel.js';
 import { sizeOf } from '../../../shape.js';
 import { library } from '../library.generated.js';

@@ -1,5 +1,5 @@
 import type { Slot } from '../../../kernel.js';
-import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d.js';
+import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d-forward.js';
 import { sizeOf } from '../../../shape.js';
 import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';

@@ -1,5 +1,5 @@
 import type { Bound, Slot } from '../../../kernel.js';
-import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d.js';
+import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d-forward.js';
 import type { WebGpuKernel, WebGpuMachine, WebGpuOperand } from '../program.js';
 import { epilogueBindings, epilogueShape } from './epilogue.wgsl.js';
 import type { LeftOperand } from './gemm-operands.wgsl.js';
