@@ -5,6 +5,7 @@ import { DeviceMismatchError, DisposedError, IIError, ShapeError } from './error
 import { floatToHalf } from './half.js';
 import type { Bound, Kernel, KernelParams, Signature } from './kernel.js';
 import { adopt, forget, keep, scope } from './scope.js';
+import { NumericsCheck } from './numerics.js';
 import { checkShape, showShape, sizeOf, type Shape } from './shape.js';
 import { Storage, Tensor } from './tensor.js';
 import { traceEntry, type TraceEntry, type UntimedEntry } from './trace.js';
@@ -33,6 +34,7 @@ export class Device {
   readonly #backend: Backend;
   readonly #live = new Set<Tensor>();
   #trace: UntimedEntry[] | null = null;
+  #numerics: NumericsCheck | null = null;
   #destroyed = false;
 
   /** @param selection why this device was chosen, in words for a person. */
@@ -98,7 +100,9 @@ export class Device {
       const inputs = this.#operands(kernel.name, call.inputs);
       const outputs = this.#operands(kernel.name, call.outputs);
       this.#trace?.push(traceEntry(kernel, call));
-      backend.enqueue(kernel, inputs, outputs, call.params);
+      const run = (): void => backend.enqueue(kernel, inputs, outputs, call.params);
+      if (this.#numerics) this.#numerics.around(kernel.name, call.inputs, call.outputs, run);
+      else run();
     } catch (error) {
       // Nobody else holds the outputs of a kernel that never ran, but for those that it works on in place.
       const given = new Set(Object.values<Tensor | undefined>(call.inputs));
@@ -130,6 +134,31 @@ export class Device {
       ...entry,
       milliseconds: entry.steps.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
     }));
+  }
+
+  /**
+   * Runs `body` and looks at every f32 tensor that its kernels read and write: for finding out where a NaN comes from.
+   * Costs a pass over each tensor.
+   *
+   * @returns what `body` returns.
+   * @throws NumericsError with the first kernel whose input or output is not finite; IIError when a check is running.
+   */
+  async checkNumerics<T>(body: () => T | Promise<T>): Promise<T> {
+    if (this.#numerics)
+      throw new IIError(
+        'ERR_NUMERICS_RUNNING',
+        'checkNumerics: this device is being checked already; await that first',
+      );
+    const check = new NumericsCheck();
+    this.#numerics = check;
+    try {
+      const value = await body();
+      await check.verify();
+      return value;
+    } finally {
+      this.#numerics = null;
+      check.dispose();
+    }
   }
 
   /**

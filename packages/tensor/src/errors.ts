@@ -41,6 +41,14 @@ export class DisposedError extends IIError {
   }
 }
 
+/** A computation produced, or was given, a number that is not finite. */
+export class NumericsError extends IIError {
+  /** @param where the first tensor that is not finite. */
+  constructor(readonly where: string) {
+    super('ERR_NUMERICS', `NaN or infinity: first seen in ${where}`);
+  }
+}
+
 /** A kernel has no implementation for the device that was asked to run it. */
 export class UnsupportedKernelError extends IIError {
   constructor(

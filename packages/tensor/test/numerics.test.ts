@@ -1,0 +1,36 @@
+/** Where a NaN comes from. */
+import { expect, test } from 'vitest';
+import { add, div, exp, linear, log, sum } from '../src/ops/index.js';
+import { scope } from '../src/scope.js';
+import { forEveryDevice } from './support.js';
+
+await forEveryDevice((device) => {
+  test('the first kernel that makes or meets a value that is not finite is named', async () => {
+    const before = device.memory();
+    using x = device.tensor([1, 0, 2, 3], [2, 2]);
+    using w = device.tensor([1, 2, 3, 4], [2, 2]);
+    const body = (): void => sum(div(add(linear(x, w), 1), log(x))).dispose();
+    await expect(device.checkNumerics(() => scope(body))).rejects.toThrow(
+      "first seen in output 'y' [2, 2] of kernel 'unary' (call 3)",
+    );
+    using bad = device.tensor([1, NaN], [1, 2]);
+    await expect(device.checkNumerics(() => linear(bad, w).dispose())).rejects.toThrow(
+      "first seen in input 'x' [1, 2] of kernel 'linear' (call 1)",
+    );
+    for (const tensor of [x, w, bad]) tensor.dispose();
+    await device.finish();
+    expect(device.memory()).toMatchObject({ tensors: before.tensors, used: before.used });
+  });
+
+  test('finite values pass, however large, and the value comes back', async () => {
+    using x = device.tensor([3e38, 3e38, -3e38], [3]);
+    const y = await device.checkNumerics(() => add(x, 0));
+    expect([...(await y.read())]).toEqual([...(await x.read())]);
+    y.dispose();
+    using overflow = device.tensor([100], [1]);
+    const run = device.checkNumerics(() => exp(overflow).dispose());
+    // The oracle computes in f64, where e^100 is a number like any other.
+    if (device.name === 'reference') await run;
+    else await expect(run).rejects.toThrow("kernel 'unary'");
+  });
+});
