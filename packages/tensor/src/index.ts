@@ -63,3 +63,4 @@ export * from './autograd/index.js';
 export * from './ops/index.js';
 export * from './io/index.js';
 export * from './nn/index.js';
+export * from './optim/index.js';

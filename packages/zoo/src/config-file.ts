@@ -1,9 +1,9 @@
 /** Model configurations in JSON files: the names of `UperNetConfig`, checked strictly. */
-import { FormatError, IIError } from '@ii/tensor';
+import { IIError } from '@ii/tensor';
 import { UperNet, type UperNetConfig } from '@ii/upernet';
 import * as v from 'valibot';
+import { ConfigFileError, parseJsonFile, readTextFile } from './json-file.js';
 import type { TestScale } from './models/model.js';
-import { nearest } from './nearest.js';
 
 /** What a configuration file says. */
 export interface ModelFile {
@@ -48,32 +48,27 @@ const auxiliaryHead = v.strictObject({
   dropoutRatio: v.exactOptional(share),
 });
 
-const modelFile = v.strictObject({
+const network = {
   backbone,
   decodeHead: v.exactOptional(decodeHead),
   auxiliaryHead: v.exactOptional(v.nullable(auxiliaryHead)),
   numClasses: v.exactOptional(positive),
+};
+
+/** A `UperNetConfig` inside another file. */
+export const networkSchema = v.strictObject(network);
+
+const modelFile = v.strictObject({
+  ...network,
   testScale: v.exactOptional(v.strictTuple([positive, positive])),
 });
 
-/** Keys that are known at each place of a file. */
-const knownKeys: Readonly<Record<string, readonly string[]>> = {
-  '': Object.keys(modelFile.entries),
+/** Keys of the parts of a `UperNetConfig`, by their path. */
+export const networkKeys: Readonly<Record<string, readonly string[]>> = {
   backbone: Object.keys(backbone.entries),
   decodeHead: Object.keys(decodeHead.entries),
   auxiliaryHead: Object.keys(auxiliaryHead.entries),
 };
-
-/** A configuration file that cannot be used; every problem is named by its path in the file. */
-export class ConfigFileError extends IIError {
-  constructor(
-    readonly file: string,
-    readonly problems: readonly string[],
-  ) {
-    const list = problems.length === 1 ? ` ${problems[0]}` : problems.map((problem) => `\n  ${problem}`).join('');
-    super('ERR_CONFIG_FILE', `'${file}' is not a model configuration:${list}`);
-  }
-}
 
 /**
  * Reads a configuration from JSON text: `backbone` with `channels`, `depths` and `groups` is required, everything else
@@ -84,25 +79,29 @@ export class ConfigFileError extends IIError {
  * @throws ConfigFileError that names every unknown key with the nearest known one, and every wrong value, by its path.
  */
 export function parseConfig(text: string, name = 'config'): ModelFile {
-  let data: unknown;
+  const { testScale, ...config } = parseJsonFile(text, name, {
+    title: 'model configuration',
+    schema: modelFile,
+    knownKeys: { '': Object.keys(modelFile.entries), ...networkKeys },
+  });
+  checkNetwork(config, name);
+  return { config, ...(testScale && { testScale }) };
+}
+
+/**
+ * Checks what one value of a configuration means for another.
+ *
+ * @param kind what the file is, as in {@link ConfigFileError}.
+ * @throws ConfigFileError in the words of the model.
+ */
+export function checkNetwork(config: UperNetConfig, name: string, kind?: string): void {
   try {
-    data = JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch (error) {
-    throw new FormatError(`'${name}' is not JSON: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
-  const result = v.safeParse(modelFile, data);
-  if (!result.success) throw new ConfigFileError(name, result.issues.map(describeIssue));
-  const { testScale, ...config } = result.output;
-  try {
-    // Building a model allocates nothing and checks what one value means for another.
+    // Building a model allocates nothing.
     new UperNet(config).dispose();
   } catch (error) {
     if (!(error instanceof IIError)) throw error;
-    throw new ConfigFileError(name, [error.message]);
+    throw new ConfigFileError(name, [error.message], kind);
   }
-  return { config, ...(testScale && { testScale }) };
 }
 
 /**
@@ -111,49 +110,5 @@ export function parseConfig(text: string, name = 'config'): ModelFile {
  * @throws IIError with the code `ERR_FILE` when the file cannot be read; otherwise as {@link parseConfig}.
  */
 export async function readConfigFile(path: string): Promise<ModelFile> {
-  const { readFile } = await import('node:fs/promises');
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const reason = code === 'ENOENT' ? 'there is no such file' : error instanceof Error ? error.message : String(error);
-    throw new IIError('ERR_FILE', `cannot open the configuration '${path}': ${reason}`, { cause: error });
-  }
-  return parseConfig(text, path);
-}
-
-function describeIssue(issue: v.BaseIssue<unknown>): string {
-  const keys = (issue.path ?? []).map(({ key }) => key);
-  const path = keys
-    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i > 0 ? '.' : ''}${String(key)}`))
-    .join('');
-  if (issue.type === 'strict_object' && issue.expected === 'never') return unknownKey(path, keys.map(String));
-  if (issue.type === 'strict_object' && issue.received === 'undefined') return `${path} is missing`;
-  const expected = issue.expected ?? 'a value in range';
-  return `${path === '' ? 'the file' : path}: expected ${inWords(issue.type, expected)}, got ${shown(issue.input)}`;
-}
-
-function unknownKey(path: string, keys: readonly string[]): string {
-  const known = knownKeys[keys.slice(0, -1).join('.')] ?? [];
-  const [meant] = nearest(keys.at(-1) ?? '', known);
-  return `unknown key '${path}'${meant ? `; did you mean '${meant}'?` : ''} (known there: ${known.join(', ')})`;
-}
-
-/** What a rule of the schema expects, for a person. */
-function inWords(type: string, expected: string): string {
-  if (type === 'integer') return 'a whole number';
-  if (type === 'finite') return 'a finite number';
-  if (type === 'min_value') return `at least ${expected.replace('>=', '')}`;
-  if (type === 'max_value') return `at most ${expected.replace('<=', '')}`;
-  if (type === 'gt_value') return `more than ${expected.replace('>', '')}`;
-  if (type === 'strict_object') return 'an object';
-  if (type === 'strict_tuple') return 'two numbers [long, short]';
-  if (type === 'nullable') return `${expected} or null`;
-  return `${/^[aeiou]/i.test(expected) ? 'an' : 'a'} ${expected.toLowerCase()}`;
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return parseConfig(await readTextFile(path, 'the configuration'), path);
 }

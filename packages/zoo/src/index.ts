@@ -2,10 +2,12 @@
 export { openCheckpoint, type Checkpoint } from './checkpoint.js';
 export { UnknownCheckpointError } from './checkpoint-kind.js';
 export { classTable, type ClassTable } from './class-names.js';
-export { ConfigFileError, parseConfig, readConfigFile, type ModelFile } from './config-file.js';
+export { parseConfig, readConfigFile, type ModelFile } from './config-file.js';
 export { inferConfig, type ConfigSource, type InferredConfig } from './infer-config.js';
+export { ConfigFileError } from './json-file.js';
 export { demoModel } from './models/demo.js';
 export type { InputSize, ModelFiles, PublishedResults, TestScale, ZooModel } from './models/model.js';
 export { officialModels } from './models/official.js';
+export type { OfficialTraining, TrainingRecipe } from './models/training-recipe.js';
 export { readPth, type PlainObject, type PlainValue, type PthFile } from './pth/index.js';
 export { countModel, findModel, getModel, UnknownModelError, zooModels, type ModelCounts } from './registry.js';

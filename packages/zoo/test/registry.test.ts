@@ -11,6 +11,21 @@ const counts: Record<string, Counts> = JSON.parse(
   readFileSync(new URL('fixtures/zoo/counts.json', import.meta.url), 'utf8'),
 );
 
+interface Training {
+  readonly lr: number;
+  readonly layerDecay: number;
+  readonly numLayers: number;
+  readonly gradientClip: number | null;
+  readonly effectiveBatch: number;
+  readonly crop: number;
+  readonly scale: readonly [number, number];
+  readonly dropPathRate: number;
+}
+
+const trainings: Record<string, Training> = JSON.parse(
+  readFileSync(new URL('fixtures/zoo/training.json', import.meta.url), 'utf8'),
+);
+
 describe('the official models', () => {
   it.each(Object.entries(counts))('%s has the #param and FLOPs of the table, exactly', (letter, { params, flops }) => {
     const model = getModel(letter);
@@ -41,6 +56,31 @@ describe('the official models', () => {
       ['internimage-xl', 640, 2560, 640],
       ['internimage-h', 896, 3584, 896],
     ]);
+  });
+
+  it.each(Object.entries(trainings))('%s is trained by the official configuration', (letter, expected) => {
+    const model = getModel(letter);
+    const { backbone } = model.config;
+    const { recipe, imagesPerGpu } = model.training!;
+    expect({
+      lr: recipe.lr,
+      layerDecay: recipe.layerDecay,
+      numLayers: backbone.depths.reduce((sum, depth) => sum + depth, 0),
+      gradientClip: recipe.gradientClip,
+      effectiveBatch: recipe.effectiveBatch,
+      crop: recipe.crop[0],
+      scale: recipe.scale,
+      dropPathRate: backbone.dropPathRate,
+    }).toEqual(expected);
+    expect(recipe).toMatchObject({
+      iterations: 160_000,
+      warmupIterations: 1500,
+      warmupRatio: 1e-6,
+      power: 1,
+      minLr: 0,
+    });
+    expect(recipe).toMatchObject({ weightDecay: 0.05, beta1: 0.9, beta2: 0.999, eps: 1e-8 });
+    expect([imagesPerGpu, backbone.withCp]).toEqual(letter === 'H' ? [1, true] : [2, false]);
   });
 
   it('name their files by one stem', () => {

@@ -15,6 +15,7 @@ export const demoModel: ZooModel = {
   testScale: [1024, 256],
   flopsInput: [256, 1024],
   published: null,
+  training: null,
   files: null,
   note: 'a small untrained model with seeded random weights: its labels mean nothing',
 };

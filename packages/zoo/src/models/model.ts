@@ -1,4 +1,5 @@
 import type { UperNetConfig } from '@ii/upernet';
+import type { OfficialTraining } from './training-recipe.js';
 
 /** `[height, width]` in pixels. */
 export type InputSize = readonly [height: number, width: number];
@@ -42,6 +43,8 @@ export interface ZooModel {
   readonly flopsInput: InputSize;
   /** null for a model that has no published results. */
   readonly published: PublishedResults | null;
+  /** How it was trained; null for a model without published training. */
+  readonly training: OfficialTraining | null;
   /** null for a model without official files. */
   readonly files: ModelFiles | null;
   /** What a person must know before using it. */
