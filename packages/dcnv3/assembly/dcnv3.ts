@@ -1,4 +1,5 @@
 import { address, float, madd, storeFirst, word } from '../../tensor/assembly/simd';
+import { fillGrid } from './grid';
 import { placePoints } from './points';
 import { firstLanes, raise, spreadLargest, sumPoints } from './softmax';
 
@@ -7,26 +8,6 @@ import { firstLanes, raise, spreadLargest, sumPoints } from './softmax';
  * points: the grid's x and its y, the largest logit of the point's group and the point's power (each with room for
  * three more elements), two places per point and four weights per point.
  */
-
-/** The grid of every point: `i · dilation − half the extent`; the points of a group run down the columns. */
-// @ts-ignore: decorator
-@inline
-function fillGrid(args: usize, gridX: usize, gridY: usize): void {
-  const rows = word(args, 15);
-  const columns = word(args, 16);
-  const middleY = (word(args, 21) * (rows - 1)) >> 1;
-  const middleX = (word(args, 22) * (columns - 1)) >> 1;
-  for (let group = word(args, 9); group > 0; group--) {
-    for (let i = 0; i < columns; i++) {
-      for (let j = 0; j < rows; j++) {
-        store<f32>(gridX, <f32>(i * word(args, 22) - middleX));
-        store<f32>(gridY, <f32>(j * word(args, 21) - middleY));
-        gridX += 4;
-        gridY += 4;
-      }
-    }
-  }
-}
 
 /** Adds four channels of two neighbouring pixels to `sum`. */
 // @ts-ignore: decorator
@@ -74,7 +55,7 @@ export function dcnv3(args: usize, chunk: i32, thread: i32): void {
   const factors = largest + table + 16;
   const places = factors + table + 16;
   const weights = places + 2 * table;
-  fillGrid(args, gridX, gridY);
+  fillGrid(args, groups, gridX, gridY);
 
   const last = min(word(args, 13), (chunk + 1) * perChunk);
   for (let row = chunk * perChunk; row < last; row++) {

@@ -1,1 +1,2 @@
 export * from './dcnv3';
+export * from './gradient';

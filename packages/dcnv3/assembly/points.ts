@@ -18,7 +18,7 @@ function positive(x: v128): v128 {
  */
 // @ts-ignore: decorator
 @inline
-function firstNeighbour(location: v128, centre: i32, size: i32): v128 {
+export function firstNeighbour(location: v128, centre: i32, size: i32): v128 {
   const last = f32x4.splat(<f32>(max(size - 2, 0) - centre));
   return f32x4.pmax(f32x4.splat(<f32>-centre), f32x4.pmin(last, f32x4.floor(location)));
 }
@@ -26,7 +26,7 @@ function firstNeighbour(location: v128, centre: i32, size: i32): v128 {
 /** Weight of the first neighbour at `distance`: `1 − |distance|` or 0. */
 // @ts-ignore: decorator
 @inline
-function firstWeight(distance: v128): v128 {
+export function firstWeight(distance: v128): v128 {
   const one = f32x4.splat(1);
   return positive(f32x4.pmin(f32x4.sub(one, distance), f32x4.add(one, distance)));
 }
@@ -34,7 +34,7 @@ function firstWeight(distance: v128): v128 {
 /** Weight of the second neighbour: `1 − |distance − 1|` or 0; there is no second where the axis has size 1. */
 // @ts-ignore: decorator
 @inline
-function secondWeight(distance: v128, size: i32): v128 {
+export function secondWeight(distance: v128, size: i32): v128 {
   const weight = positive(f32x4.pmin(distance, f32x4.sub(f32x4.splat(2), distance)));
   return v128.and(weight, i32x4.splat(size > 1 ? -1 : 0));
 }

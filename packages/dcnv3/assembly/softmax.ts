@@ -19,8 +19,15 @@ export function spreadLargest(logits: usize, to: usize, points: i32, tail: v128)
   const full = (<usize>(points & ~3)) << 2;
   let largest = v128.bitselect(v128.load(logits + full), f32x4.splat(-Infinity), tail);
   for (let at: usize = 0; at < full; at += 16) largest = f32x4.pmax(largest, v128.load(logits + at));
-  largest = largestLane(largest);
-  for (let at: usize = 0; at <= full; at += 16) v128.store(to + at, largest);
+  spread(largestLane(largest), to, points);
+}
+
+/** Writes `lanes` to each point of a group; up to four elements behind them are written as well. */
+// @ts-ignore: decorator
+@inline
+export function spread(lanes: v128, to: usize, points: i32): void {
+  const full = (<usize>(points & ~3)) << 2;
+  for (let at: usize = 0; at <= full; at += 16) v128.store(to + at, lanes);
 }
 
 /** `e^(logit − largest)` of all points; `count` bytes, whole vectors. */

@@ -1,12 +1,12 @@
 /**
- * How long DCNv3 and the elementwise kernels around it take on the CPU, at the sizes of InternImage-T's four levels for
+ * How long DCNv3, its gradient and the elementwise kernels around it take on the CPU, at the sizes of InternImage-T's four levels for
  * a 512×512 image, and for groups of 32 channels as in InternImage-H.
  *
  *     npm run build && npm run bench [-- THREADS]
  */
 import { createDevice, gelu, layerNorm, scope } from '@ii/tensor';
 import { randomNumbers } from '@ii/tensor/testing';
-import { dcnv3 } from '@ii/dcnv3';
+import { dcnv3, dcnv3Gradients } from '@ii/dcnv3';
 
 const threads = Number(process.argv[2] ?? 1);
 const device = await createDevice('wasm', { threads });
@@ -43,7 +43,7 @@ function report(name, ms, per) {
   const shares = Object.entries(per).map(
     ([what, count]) => `${((ms * 1e6) / count).toFixed(2).padStart(7)} ns per ${what}`,
   );
-  console.log(`${name.padEnd(44)} ${ms.toFixed(3).padStart(8)} ms ${shares.join(' ')}`);
+  console.log(`${name.padEnd(54)} ${ms.toFixed(3).padStart(8)} ms ${shares.join(' ')}`);
 }
 
 for (const { size, groups, groupChannels } of [
@@ -63,7 +63,14 @@ for (const { size, groups, groupChannels } of [
     const name = `dcnv3${softmax ? ' + softmax' : ''} ${shape.slice(1).join('×')}, ${groups} groups`;
     report(name, ms, { point: pixels * groups * 9, element: pixels * groups * groupChannels });
   }
-  for (const tensor of [x, offset, mask]) tensor.dispose();
+  const gy = random(shape, 1);
+  const ms = await measure(() => {
+    const { x: gx, offset: goffset, mask: gmask } = dcnv3Gradients(x, offset, mask, gy, { groups, softmax: true });
+    for (const tensor of [gx, goffset, gmask]) tensor.dispose();
+  });
+  const name = `dcnv3 + softmax ${shape.slice(1).join('×')}, ${groups} groups, gradient`;
+  report(name, ms, { point: pixels * groups * 9, element: pixels * groups * groupChannels });
+  for (const tensor of [x, offset, mask, gy]) tensor.dispose();
 }
 
 for (const shape of [

@@ -1,15 +1,6 @@
-import {
-  DTypeError,
-  ShapeError,
-  defineKernel,
-  pair,
-  showShape,
-  type Pair,
-  type Shape,
-  type Slot,
-  type Tensor,
-} from '@ii/tensor';
-import { checkGeometry, outputSize, pointCount, type Geometry } from './geometry.js';
+import { defineKernel, type Pair, type Slot, type Tensor } from '@ii/tensor';
+import { checkArguments } from './arguments.js';
+import type { Geometry } from './geometry.js';
 import { dcnv3Reference } from './reference.js';
 import { dcnv3Wasm } from './wasm/kernel.js';
 import { dcnv3WebGpu } from './webgpu/kernel.js';
@@ -70,45 +61,10 @@ const dcnv3Kernel = defineKernel<DCNv3Inputs, { y: Slot }, DCNv3Params>('dcnv3',
  * @throws ShapeError when a shape or an option does not fit the others; DTypeError when a tensor is not f32.
  */
 export function dcnv3(x: Tensor, offset: Tensor, mask: Tensor, options: DCNv3CoreOptions): Tensor {
-  const { groups, offsetScale = 1, softmax = false, centerScale } = options;
-  const geometry: Geometry = {
-    kernelSize: pair(options.kernelSize ?? 3),
-    stride: pair(options.stride ?? 1),
-    padding: pair(options.padding ?? 1),
-    dilation: pair(options.dilation ?? 1),
-  };
-  if (x.shape.length !== 4) throw new ShapeError(`dcnv3: x must be [N, H, W, C], got shape ${showShape(x.shape)}`);
-  const [n, height, width, channels] = x.shape as readonly [number, number, number, number];
-  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
-    throw new ShapeError(`dcnv3: ${channels} channels do not split into ${groups} groups`);
-  }
-  if (!Number.isFinite(offsetScale))
-    throw new ShapeError(`dcnv3: offsetScale must be a finite number, got ${offsetScale}`);
-  checkGeometry(geometry, x.shape);
-  const [outHeight, outWidth] = outputSize(geometry, height, width);
-  const points = groups * pointCount(geometry);
-  check('x', x, x.shape);
-  check('offset', offset, [n, outHeight, outWidth, points * 2]);
-  check('mask', mask, [n, outHeight, outWidth, points]);
-  if (centerScale) {
-    if (outHeight !== height || outWidth !== width) {
-      throw new ShapeError(
-        `dcnv3: centerScale needs an output as large as the input, got ${outHeight}×${outWidth} from ${height}×${width}`,
-      );
-    }
-    check('centerScale', centerScale, [n, height, width, groups]);
-  }
-  const y = x.device.empty([n, outHeight, outWidth, channels]);
+  const { centerScale } = options;
+  const { params, outputShape } = checkArguments('dcnv3', x, offset, mask, options);
+  const y = x.device.empty(outputShape);
   const inputs = { x, offset, mask, ...(centerScale && { centerScale }) };
-  const params = { ...geometry, groups, offsetScale, softmax };
   if (y.size > 0) x.device.enqueue(dcnv3Kernel, { inputs, outputs: { y }, params });
   return y;
-}
-
-function check(what: string, tensor: Tensor, shape: Shape): void {
-  if (tensor.dtype !== 'f32')
-    throw new DTypeError(`dcnv3 ${what}: expected f32, got ${tensor.dtype}; use cast() first`);
-  if (showShape(tensor.shape) !== showShape(shape)) {
-    throw new ShapeError(`dcnv3 ${what}: expected shape ${showShape(shape)}, got ${showShape(tensor.shape)}`);
-  }
 }

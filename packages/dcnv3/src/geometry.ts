@@ -56,11 +56,11 @@ export function grid(geometry: Geometry, point: number): readonly [number, numbe
 }
 
 /** Refuses sizes that leave no output, and values that no kernel can have. */
-export function checkGeometry(geometry: Geometry, x: Shape): void {
+export function checkGeometry(operator: string, geometry: Geometry, x: Shape): void {
   const whole = (name: keyof Geometry, least: number): void => {
     if (!geometry[name].every((v) => Number.isInteger(v) && v >= least)) {
       throw new ShapeError(
-        `dcnv3: ${name} ${geometry[name].join('×')} is not valid: expected integers of at least ${least}`,
+        `${operator}: ${name} ${geometry[name].join('×')} is not valid: expected integers of at least ${least}`,
       );
     }
   };
@@ -71,7 +71,7 @@ export function checkGeometry(geometry: Geometry, x: Shape): void {
   const [height, width] = outputSize(geometry, x[1]!, x[2]!);
   if (height < 1 || width < 1) {
     throw new ShapeError(
-      `dcnv3: a map of ${x[1]}×${x[2]} is smaller than the kernel (${geometry.kernelSize.join('×')}, dilation ${geometry.dilation.join('×')}, padding ${geometry.padding.join('×')}); use more padding or a larger map`,
+      `${operator}: a map of ${x[1]}×${x[2]} is smaller than the kernel (${geometry.kernelSize.join('×')}, dilation ${geometry.dilation.join('×')}, padding ${geometry.padding.join('×')}); use more padding or a larger map`,
     );
   }
 }

@@ -55,7 +55,8 @@ function bilinear(value: (iy: number, ix: number) => number, y: number, x: numbe
   );
 }
 
-function softmaxInPlace(values: Float64Array): void {
+/** Softmax over all values. */
+export function softmaxInPlace(values: Float64Array): void {
   const largest = Math.max(...values);
   let total = 0;
   for (let i = 0; i < values.length; i++) total += values[i] = Math.exp(values[i]! - largest);

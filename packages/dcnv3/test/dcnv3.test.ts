@@ -7,24 +7,14 @@ import {
   loadGolden,
   onEveryDevice,
   precisionOf,
-  randomNumbers,
   tolerance,
-  type GoldenCase,
   type HostTensor,
 } from '@ii/tensor/testing';
-import { dcnv3, type DCNv3CoreOptions } from '../src/dcnv3.js';
+import { dcnv3 } from '../src/dcnv3.js';
+import { anyCase, draw, floats, goldenOptions, oneChannel, type Drawn, type Inputs, type Options } from './support.js';
 
 const golden = await loadGolden(new URL('./fixtures/golden/dcnv3_core.json', import.meta.url));
 const oracle = await createDevice('reference');
-
-interface Inputs {
-  readonly x: HostTensor<Float32Array>;
-  readonly offset: HostTensor<Float32Array>;
-  readonly mask: HostTensor<Float32Array>;
-  readonly centerScale?: HostTensor<Float32Array>;
-}
-
-type Options = Omit<DCNv3CoreOptions, 'centerScale'>;
 
 /** Runs the operator over host tensors and reads the result; nothing stays behind. */
 async function run(device: Device, inputs: Inputs, options: Options): Promise<HostTensor<Float64Array>> {
@@ -38,27 +28,6 @@ async function run(device: Device, inputs: Inputs, options: Options): Promise<Ho
   return result;
 }
 
-/** A map of one channel, one group: the smallest inputs that a location can be read from. */
-function oneChannel(height: number, width: number, values: readonly number[], points: number): Inputs {
-  return {
-    x: { shape: [1, height, width, 1], data: Float32Array.from(values) },
-    offset: { shape: [1, height, width, 2 * points], data: new Float32Array(height * width * 2 * points) },
-    mask: { shape: [1, height, width, points], data: new Float32Array(height * width * points) },
-  };
-}
-
-const number = (c: GoldenCase, name: string): number => {
-  const value = c.params[name];
-  if (typeof value !== 'number') throw new Error(`case ${c.id}: parameter '${name}' is ${String(value)}`);
-  return value;
-};
-
-const floats = (c: GoldenCase, name: string): HostTensor<Float32Array> => {
-  const { shape, data } = c.tensor(name);
-  if (!(data instanceof Float32Array)) throw new Error(`case ${c.id}: '${name}' is not f32`);
-  return { shape, data };
-};
-
 await onEveryDevice({ describe, test, afterAll }, (device) => {
   // At most 100 products per element and weights of few roundings: within the bound for sums of products.
   const bound = tolerance('sum', precisionOf(device));
@@ -66,14 +35,7 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
   for (const c of golden.cases) {
     test(`PyTorch ${c.id}`, async () => {
       const inputs = { x: floats(c, 'x'), offset: floats(c, 'offset'), mask: floats(c, 'mask') };
-      const actual = await run(device, inputs, {
-        kernelSize: number(c, 'kernel'),
-        stride: number(c, 'stride'),
-        padding: number(c, 'pad'),
-        dilation: number(c, 'dilation'),
-        groups: number(c, 'group'),
-        offsetScale: number(c, 'offset_scale'),
-      });
+      const actual = await run(device, inputs, goldenOptions(c));
       expectClose(actual, c.tensor('y'), bound, c.id);
     });
   }
@@ -203,65 +165,10 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
   }
 });
 
-interface Drawn {
-  readonly n: number;
-  readonly height: number;
-  readonly width: number;
-  readonly groups: number;
-  readonly groupChannels: number;
-  readonly kernel: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
-  readonly dilation: readonly [number, number];
-  readonly offsetScale: number;
-  readonly softmax: boolean;
-  readonly center: boolean;
-  /** Offsets lie between ± reach and are multiples of step, so that f32 holds every location exactly. */
-  readonly reach: number;
-  readonly step: number;
-}
-
-const two = (min: number, max: number): fc.Arbitrary<[number, number]> =>
-  fc.tuple(fc.integer({ min, max }), fc.integer({ min, max }));
-
-const anyCase: fc.Arbitrary<Drawn> = fc.record({
-  n: fc.integer({ min: 1, max: 2 }),
-  height: fc.integer({ min: 1, max: 7 }),
-  width: fc.integer({ min: 1, max: 7 }),
-  groups: fc.integer({ min: 1, max: 4 }),
-  groupChannels: fc.constantFrom(1, 2, 4, 7, 16, 19, 20, 32, 37),
-  kernel: two(1, 4),
-  stride: two(1, 3),
-  padding: two(0, 3),
-  dilation: two(1, 2),
-  offsetScale: fc.constantFrom(0.5, 1, 2),
-  softmax: fc.boolean(),
-  center: fc.boolean(),
-  reach: fc.constantFrom(0.5, 3, 30),
-  step: fc.constantFrom(2 ** -12, 0.5, 1),
-});
-
 async function expectAsReference(device: Device, drawn: Drawn): Promise<void> {
-  const { n, height, width, groups, kernel, stride, padding, dilation, offsetScale, softmax } = drawn;
-  const along = (axis: 0 | 1, size: number): number =>
-    Math.floor((size + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]) + 1;
-  const output = [along(0, height), along(1, width)] as const;
-  if (output[0] < 1 || output[1] < 1) return;
-  const points = groups * kernel[0] * kernel[1];
-  const tensor = (seed: number, low: number, high: number, ...shape: number[]): HostTensor<Float32Array> => ({
-    shape,
-    data: randomNumbers(sizeOf(shape), { seed, low, high }),
-  });
-  const offset = tensor(2, -drawn.reach, drawn.reach, n, ...output, 2 * points);
-  offset.data.forEach((v, i) => (offset.data[i] = Math.round(v / drawn.step) * drawn.step));
-  const same = output[0] === height && output[1] === width;
-  const inputs: Inputs = {
-    x: tensor(1, -1, 1, n, height, width, groups * drawn.groupChannels),
-    offset,
-    mask: tensor(3, softmax ? -8 : 0, softmax ? 8 : 1, n, ...output, points),
-    ...(drawn.center && same && { centerScale: tensor(4, 0, 1, n, height, width, groups) }),
-  };
-  const options = { kernelSize: kernel, stride, padding, dilation, groups, offsetScale, softmax };
+  const made = draw(drawn);
+  if (!made) return;
+  const { inputs, options } = made;
   // Terms of both signs may cancel: rounding errors are measured against the sum of their magnitudes.
   const magnitudes = { ...inputs, x: { shape: inputs.x.shape, data: inputs.x.data.map(Math.abs) } };
   const largest = (await run(oracle, magnitudes, options)).data.reduce((a, b) => Math.max(a, b), 0);
