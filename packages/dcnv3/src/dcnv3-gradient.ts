@@ -7,7 +7,7 @@ import { dcnv3GradientWasm } from './wasm/gradient.js';
 export interface DCNv3GradientOptions extends DCNv3CoreOptions {
   /**
    * Whether equal inputs give equal bits in every run. The CPU devices always do, whatever this says; on a GPU it costs
-   * a second pass over what each pixel of x receives. Default: false.
+   * a second pass over what each pixel of x receives. Default: what the device was made with.
    */
   readonly deterministic?: boolean;
 }
@@ -57,7 +57,7 @@ export function dcnv3Gradients(
   gy: Tensor,
   options: DCNv3GradientOptions,
 ): DCNv3Gradients {
-  const { centerScale, deterministic = false } = options;
+  const { centerScale, deterministic = x.device.deterministic } = options;
   const { params, outputShape } = checkArguments('dcnv3Gradients', x, offset, mask, options);
   checkTensor('dcnv3Gradients gy', gy, outputShape);
   const { device } = x;

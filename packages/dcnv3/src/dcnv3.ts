@@ -1,5 +1,6 @@
-import { defineKernel, type Pair, type Slot, type Tensor } from '@ii/tensor';
+import { defineKernel, differentiable, type Pair, type Slot, type Tensor } from '@ii/tensor';
 import { checkArguments } from './arguments.js';
+import { dcnv3Gradients } from './dcnv3-gradient.js';
 import type { Geometry } from './geometry.js';
 import { dcnv3Reference } from './reference.js';
 import { dcnv3Wasm } from './wasm/kernel.js';
@@ -66,5 +67,15 @@ export function dcnv3(x: Tensor, offset: Tensor, mask: Tensor, options: DCNv3Cor
   const y = x.device.empty(outputShape);
   const inputs = { x, offset, mask, ...(centerScale && { centerScale }) };
   if (y.size > 0) x.device.enqueue(dcnv3Kernel, { inputs, outputs: { y }, params });
-  return y;
+  return differentiable(y, {
+    name: 'dcnv3',
+    inputs: [x, offset, mask, centerScale],
+    saved: [x, offset, mask, ...(centerScale ? [centerScale] : [])],
+    gradient: (gy, saved) => {
+      const [value, displacement, weights, share] = saved as readonly [Tensor, Tensor, Tensor, Tensor?];
+      const given = { ...options, centerScale: share };
+      const gradients = dcnv3Gradients(value, displacement, weights, gy, given);
+      return [gradients.x, gradients.offset, gradients.mask, gradients.centerScale];
+    },
+  });
 }

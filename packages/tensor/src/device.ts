@@ -37,10 +37,14 @@ export class Device {
   #numerics: NumericsCheck | null = null;
   #destroyed = false;
 
-  /** @param selection why this device was chosen, in words for a person. */
+  /**
+   * @param selection why this device was chosen, in words for a person.
+   * @param deterministic whether equal work on equal data must give equal bits, also where a faster kernel would not.
+   */
   constructor(
     backend: Backend,
     readonly selection: string,
+    readonly deterministic: boolean = false,
   ) {
     this.#backend = backend;
   }
