@@ -98,15 +98,13 @@ export function silu4(x: v128): v128 {
 }
 
 /**
- * The erf form of GELU, `x · Φ(x)`, per lane; absolute error below 1.7e-7 for `x ≤ 4`, within 1 ulp above.
- *
- * `x · Φ(x) = max(x, 0) − |x| · Φ(−|x|)`, and `Φ(−a)` is taken as `P(a)^−8`: P has the degree 9 and positive values that
- * grow, so that the powers keep the accuracy and decay like the normal tail (Hastings' form of erfc, refitted).
+ * `1 / Φ(−a)` per lane for `a ≥ 0`, Φ the normal distribution: the power `P(a)^8` of a polynomial of degree 9 with positive
+ * values that grow, so that the powers keep the accuracy and grow like the inverse of the normal tail (Hastings' form of
+ * erfc, refitted).
  */
 // @ts-ignore: decorator
 @inline
-export function gelu4(x: v128): v128 {
-  const a = below(f32x4.abs(x), 1000);
+function inverseTail4(a: v128): v128 {
   let p = madd(f32x4.splat(3.58552626e-7), a, f32x4.splat(-1.96578821e-6));
   p = madd(p, a, f32x4.splat(1.22466454e-5));
   p = madd(p, a, f32x4.splat(1.05600529e-5));
@@ -118,8 +116,48 @@ export function gelu4(x: v128): v128 {
   p = madd(p, a, f32x4.splat(1.09050775));
   p = f32x4.mul(p, p);
   p = f32x4.mul(p, p);
-  p = f32x4.mul(p, p);
-  return f32x4.sub(above(x, 0), f32x4.div(a, p));
+  return f32x4.mul(p, p);
+}
+
+/**
+ * The erf form of GELU, `x · Φ(x) = max(x, 0) − |x| · Φ(−|x|)`, per lane; absolute error below 1.7e-7 for `x ≤ 4`, within
+ * 1 ulp above.
+ */
+// @ts-ignore: decorator
+@inline
+export function gelu4(x: v128): v128 {
+  const a = below(f32x4.abs(x), 1000);
+  return f32x4.sub(above(x, 0), f32x4.div(a, inverseTail4(a)));
+}
+
+/** The derivative of {@link gelu4}, `Φ(x) + x · φ(x)`, per lane; absolute error below 3e-7. */
+// @ts-ignore: decorator
+@inline
+export function geluDerivative4(x: v128): v128 {
+  const bounded = above(below(x, 1000), -1000);
+  const a = f32x4.abs(bounded);
+  const tail = f32x4.div(f32x4.splat(1), inverseTail4(a));
+  const distribution = v128.bitselect(tail, f32x4.sub(f32x4.splat(1), tail), f32x4.lt(x, f32x4.splat(0)));
+  const density = f32x4.mul(expNormal4(f32x4.mul(f32x4.mul(a, a), f32x4.splat(-0.5))), f32x4.splat(0.398942280));
+  return madd(bounded, density, distribution);
+}
+
+/** The derivative of {@link sigmoid4}, `e / (1 + e)²` with `e = e^−|x|`, per lane. */
+// @ts-ignore: decorator
+@inline
+export function sigmoidDerivative4(x: v128): v128 {
+  const e = expNormal4(f32x4.neg(f32x4.abs(x)));
+  const d = f32x4.add(e, f32x4.splat(1));
+  return f32x4.div(e, f32x4.mul(d, d));
+}
+
+/** The derivative of {@link silu4}, `s · (1 + x · (1 − s))` with `s = sigmoid(x)`, per lane. */
+// @ts-ignore: decorator
+@inline
+export function siluDerivative4(x: v128): v128 {
+  const bounded = above(x, -1000);
+  const s = sigmoid4(bounded);
+  return f32x4.mul(s, madd(bounded, f32x4.sub(f32x4.splat(1), s), f32x4.splat(1)));
 }
 
 /** `max(x, 0)` per lane; NaN stays. */

@@ -14,3 +14,8 @@ export * from './spatial';
 export * from './winograd';
 export * from './winograd-pack';
 export { pyramid } from './pyramid';
+export * from './gradient-cross-entropy';
+export * from './gradient-depthwise';
+export * from './gradient-elementwise';
+export * from './gradient-norm';
+export { adaptiveAvgPool2dGradient, resizeBilinearGradient } from './gradient-spatial';

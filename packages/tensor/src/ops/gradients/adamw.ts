@@ -1,4 +1,5 @@
 import { adamWReference } from '../../backends/reference/gradients/adamw.js';
+import { adamWWasm } from '../../backends/wasm/kernels/gradients/elementwise.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkShapeIs } from '../check.js';
@@ -28,7 +29,10 @@ export interface AdamWParams {
   readonly correction: number;
 }
 
-const adamWKernel = defineKernel<AdamWInputs, AdamWOutputs, AdamWParams>('adamW', { reference: adamWReference });
+const adamWKernel = defineKernel<AdamWInputs, AdamWOutputs, AdamWParams>('adamW', {
+  reference: adamWReference,
+  wasm: adamWWasm,
+});
 
 export interface AdamWTensors {
   readonly parameter: Tensor;

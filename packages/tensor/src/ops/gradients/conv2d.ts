@@ -1,4 +1,5 @@
 import { depthwiseConv2dWeightGradientReference } from '../../backends/reference/gradients/conv2d.js';
+import { depthwiseConv2dWeightGradientWasm } from '../../backends/wasm/kernels/gradients/conv2d.js';
 import { ShapeError } from '../../errors.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import { pair, showShape, sizeOf, type Pair } from '../../shape.js';
@@ -22,6 +23,7 @@ const depthwiseWeightGradientKernel = defineKernel<DepthwiseWeightInputs, { gw: 
   'depthwiseConv2dWeightGradient',
   {
     reference: depthwiseConv2dWeightGradientReference,
+    wasm: depthwiseConv2dWeightGradientWasm,
     flops: ({ gy }, { gw }) => 2 * sizeOf(gy.shape) * gw.shape[2]! * gw.shape[3]!,
   },
 );

@@ -2,6 +2,7 @@ import {
   crossEntropyGradientReference,
   crossEntropyReference,
 } from '../../backends/reference/gradients/cross-entropy.js';
+import { crossEntropyGradientWasm, crossEntropyWasm } from '../../backends/wasm/kernels/gradients/cross-entropy.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkShapeIs } from '../check.js';
@@ -24,6 +25,7 @@ export interface CrossEntropyOutputs {
 
 const crossEntropyKernel = defineKernel<CrossEntropyInputs, CrossEntropyOutputs, CrossEntropyParams>('crossEntropy', {
   reference: crossEntropyReference,
+  wasm: crossEntropyWasm,
 });
 
 export interface CrossEntropyOptions {
@@ -57,7 +59,7 @@ export interface CrossEntropyGradientInputs extends CrossEntropyInputs {
 
 const crossEntropyGradientKernel = defineKernel<CrossEntropyGradientInputs, { gx: Slot }, CrossEntropyParams>(
   'crossEntropyGradient',
-  { reference: crossEntropyGradientReference },
+  { reference: crossEntropyGradientReference, wasm: crossEntropyGradientWasm },
 );
 
 /**

@@ -1,4 +1,5 @@
 import { unaryGradientReference } from '../../backends/reference/gradients/elementwise.js';
+import { unaryGradientWasm } from '../../backends/wasm/kernels/gradients/elementwise.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkShapeIs } from '../check.js';
@@ -16,6 +17,7 @@ export interface UnaryGradientParams {
 
 const unaryGradientKernel = defineKernel<UnaryGradientInputs, { gx: Slot }, UnaryGradientParams>('unaryGradient', {
   reference: unaryGradientReference,
+  wasm: unaryGradientWasm,
 });
 
 /**

@@ -5,6 +5,13 @@ import {
   layerNormGradientReference,
   layerNormParameterGradientReference,
 } from '../../backends/reference/gradients/norm.js';
+import {
+  batchNormGradientWasm,
+  batchNormReduceWasm,
+  channelMomentsWasm,
+  layerNormGradientWasm,
+  layerNormParameterGradientWasm,
+} from '../../backends/wasm/kernels/gradients/norm.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkShapeIs } from '../check.js';
@@ -22,6 +29,7 @@ export interface NormParams {
 
 const layerNormGradientKernel = defineKernel<LayerNormGradientInputs, { gx: Slot }, NormParams>('layerNormGradient', {
   reference: layerNormGradientReference,
+  wasm: layerNormGradientWasm,
 });
 
 export interface LayerNormGradientOptions {
@@ -59,7 +67,7 @@ export interface ParameterSlots {
 
 const layerNormParameterGradientKernel = defineKernel<RowsInputs, ParameterSlots, NormParams>(
   'layerNormParameterGradient',
-  { reference: layerNormParameterGradientReference },
+  { reference: layerNormParameterGradientReference, wasm: layerNormParameterGradientWasm },
 );
 
 /** Gradients of a normalisation's parameters, both `[C]`. */
@@ -82,6 +90,7 @@ export function layerNormParameterGradient(x: Tensor, gy: Tensor, { eps }: NormP
 
 const channelMomentsKernel = defineKernel<{ x: Slot }, { mean: Slot; variance: Slot }, object>('channelMoments', {
   reference: channelMomentsReference,
+  wasm: channelMomentsWasm,
 });
 
 /**
@@ -105,6 +114,7 @@ export interface BatchNormReduceInputs extends RowsInputs {
 
 const batchNormReduceKernel = defineKernel<BatchNormReduceInputs, ParameterSlots, NormParams>('batchNormReduce', {
   reference: batchNormReduceReference,
+  wasm: batchNormReduceWasm,
 });
 
 /**
@@ -141,7 +151,7 @@ export interface BatchNormGradientParams extends NormParams {
 
 const batchNormGradientKernel = defineKernel<BatchNormGradientInputs, { gx: Slot }, BatchNormGradientParams>(
   'batchNormGradient',
-  { reference: batchNormGradientReference },
+  { reference: batchNormGradientReference, wasm: batchNormGradientWasm },
 );
 
 export interface BatchNormGradientOptions {

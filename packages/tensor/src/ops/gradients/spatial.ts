@@ -2,12 +2,17 @@ import {
   adaptiveAvgPool2dGradientReference,
   resizeBilinearGradientReference,
 } from '../../backends/reference/gradients/spatial.js';
+import {
+  adaptiveAvgPool2dGradientWasm,
+  resizeBilinearGradientWasm,
+} from '../../backends/wasm/kernels/gradients/spatial.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkRank } from '../check.js';
 
 const resizeBilinearGradientKernel = defineKernel<{ gy: Slot }, { gx: Slot }, object>('resizeBilinearGradient', {
   reference: resizeBilinearGradientReference,
+  wasm: resizeBilinearGradientWasm,
 });
 
 /**
@@ -24,6 +29,7 @@ export function resizeBilinearGradient(gy: Tensor, size: readonly [number, numbe
 
 const adaptiveAvgPool2dGradientKernel = defineKernel<{ gy: Slot }, { gx: Slot }, object>('adaptiveAvgPool2dGradient', {
   reference: adaptiveAvgPool2dGradientReference,
+  wasm: adaptiveAvgPool2dGradientWasm,
 });
 
 /**
