@@ -20,7 +20,7 @@ function inBrowser(executablePath: string, provider: NonNullable<typeof playwrig
     server: { headers: isolationHeaders },
     test: {
       name: 'browser',
-      include: [...conformance, 'packages/*/test/**/*.browser.test.ts'],
+      include: [...conformance, 'packages/upernet/test/recovery.gpu.test.ts', 'packages/*/test/**/*.browser.test.ts'],
       testTimeout: 120_000,
       setupFiles: ['scripts/browser-setup.ts'],
       env: { II_REQUIRE_DEVICES: process.env['II_REQUIRE_DEVICES'] ?? '' },

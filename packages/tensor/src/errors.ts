@@ -105,7 +105,7 @@ export class DeviceLostError extends IIError {
   ) {
     super(
       'ERR_DEVICE_LOST',
-      `the ${device} device was lost (${reason}) and its tensors with it; make a new device with createDevice and load the weights again`,
+      `the ${device} device was lost (${reason}) and its tensors with it; make a new device with createDevice and move the models to it (a Segmentor's recover() does both)`,
     );
   }
 }

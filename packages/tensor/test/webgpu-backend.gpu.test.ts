@@ -7,7 +7,7 @@ import type { Device } from '../src/device.js';
 import { DeviceLostError, DisposedError, KernelFailedError, LimitExceededError } from '../src/errors.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
 import { add, relu } from '../src/ops/index.js';
-import { devices } from '../src/testing/index.js';
+import { devices, ownGpuDevice } from '../src/testing/index.js';
 import { dawnWithFlags } from '../src/testing/node.js';
 
 const [probe] = await devices([{ title: 'webgpu', name: 'webgpu', options: {} }]);
@@ -30,21 +30,6 @@ afterEach(() => {
   for (const device of opened) device.dispose();
   opened = [];
 });
-
-/** Dawn must not be collected while a device of it is in use. */
-const gpus: GPU[] = [];
-
-/** A GPU device of the test's own. */
-async function ownGpuDevice(timestamps = false): Promise<GPUDevice> {
-  const name = 'webgpu';
-  const { create } = (await import(name)) as { create(flags: readonly string[]): GPU };
-  const gpu = (await dawnWithFlags()) ?? create([]);
-  gpus.push(gpu);
-  const compatibility: object = { featureLevel: 'compatibility' };
-  const adapter = (await gpu.requestAdapter()) ?? (await gpu.requestAdapter(compatibility));
-  const offered = timestamps && adapter!.features.has('timestamp-query');
-  return adapter!.requestDevice({ requiredFeatures: offered ? ['timestamp-query'] : [] });
-}
 
 const params = uniformBlock({ count: 'u32', value: 'f32' });
 const fillShader = defineShader(
@@ -319,7 +304,7 @@ test('two devices work side by side', async () => {
 
 test('a trace times every step, with and without timestamps of the GPU', async () => {
   for (const timestamps of [true, false]) {
-    const gpuDevice = await ownGpuDevice(timestamps);
+    const gpuDevice = await ownGpuDevice(timestamps ? ['timestamp-query'] : []);
     const device = await open({ gpuDevice });
     const y = device.empty([50_000]);
     const entries = await device.trace(async () => {

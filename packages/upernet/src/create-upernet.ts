@@ -32,15 +32,16 @@ export async function createUperNet(config: UperNetConfig, options: CreateUperNe
   if ((weights === undefined) === (seed === undefined)) {
     throw new IIError('ERR_OPTION', 'createUperNet: give either weights (a checkpoint) or seed (untrained weights)');
   }
-  const owned = !(wanted instanceof Device);
-  const device = owned ? await createDevice(wanted, threads === undefined ? {} : { threads }) : wanted;
+  const makeDevice =
+    wanted instanceof Device ? null : () => createDevice(wanted, threads === undefined ? {} : { threads });
+  const device = wanted instanceof Device ? wanted : await makeDevice!();
   try {
     const report = weights ? await network.load(device, weights, loading) : null;
     if (seed !== undefined) network.initialize(device, seed);
-    return new Segmentor(network, device, report, owned);
+    return new Segmentor(network, device, report, makeDevice);
   } catch (error) {
     network.dispose();
-    if (owned) device.dispose();
+    if (makeDevice) device.dispose();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import {
+  DisposedError,
   IIError,
   resizeArgmax,
   scope,
@@ -31,20 +32,34 @@ export interface Segmentation {
  * A UPerNet with its weights on a device, made by `createUperNet`.
  */
 export class Segmentor {
-  readonly #ownsDevice: boolean;
+  readonly network: UperNet;
+  /** How the checkpoint and the model differed; null for untrained weights. */
+  readonly loadReport: LoadReport | null;
+  #device: Device;
+  /** Makes a device like the first; null while the model runs on a device of the caller's. */
+  #makeDevice: (() => Promise<Device>) | null;
+  #recovery: Promise<void> | null = null;
+  #disposed = false;
   #capturedSizes = '';
   #capture: Capture | null = null;
   #captures = true;
 
-  /** @param ownsDevice whether {@link Segmentor.dispose} disposes of the device, too. */
+  /** @param makeDevice how `device` was made, if it was made for this model: it is disposed of with the model then. */
   constructor(
-    readonly network: UperNet,
-    readonly device: Device,
-    /** How the checkpoint and the model differed; null for untrained weights. */
-    readonly loadReport: LoadReport | null,
-    ownsDevice: boolean,
+    network: UperNet,
+    device: Device,
+    loadReport: LoadReport | null,
+    makeDevice: (() => Promise<Device>) | null,
   ) {
-    this.#ownsDevice = ownsDevice;
+    this.network = network;
+    this.#device = device;
+    this.loadReport = loadReport;
+    this.#makeDevice = makeDevice;
+  }
+
+  /** What the model runs on. */
+  get device(): Device {
+    return this.#device;
   }
 
   /**
@@ -67,6 +82,7 @@ export class Segmentor {
    */
   async segmentAll(images: readonly RgbInput[], options: SegmentOptions = {}): Promise<Segmentation[]> {
     options.signal?.throwIfAborted();
+    await this.#recovery;
     if (needsViews(options)) return this.#segmentByViews(images, options);
     const inputs = images.map((image) => inferenceTransform(image, options));
     const batches = new Map<string, number[]>();
@@ -91,15 +107,60 @@ export class Segmentor {
     this.#dropCapture();
   }
 
+  /**
+   * Goes on with the same weights on a new device, after the device was lost (a pending {@link Segmentor.segment} has
+   * rejected with `DeviceLostError` then). Calls while a recovery runs wait for it and do nothing more.
+   *
+   * @param device the one to go on with, which stays the caller's. Default: one made as the first was, which is possible
+   *   if `createUperNet` made that.
+   * @throws IIError when there is no device to go on with; DisposedError after {@link Segmentor.dispose};
+   *   DeviceUnavailableError when a new device cannot be made: the model may be recovered later then.
+   */
+  async recover(device?: Device): Promise<void> {
+    this.#recovery ??= this.#recover(device).finally(() => (this.#recovery = null));
+    await this.#recovery;
+  }
+
   /** Gives back the model's memory, and the device if it was made with the model. Harmless when repeated. */
   dispose(): void {
+    this.#disposed = true;
     this.release();
     this.network.dispose();
-    if (this.#ownsDevice) this.device.dispose();
+    if (this.#makeDevice) this.#device.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  async #recover(given: Device | undefined): Promise<void> {
+    this.#requireUse();
+    if (!given && !this.#makeDevice) {
+      throw new IIError(
+        'ERR_OPTION',
+        'recover: this model runs on a device of yours; make a new one with createDevice and pass it',
+      );
+    }
+    const device = given ?? (await this.#makeDevice!());
+    try {
+      this.#requireUse();
+      this.#dropCapture();
+      await this.network.moveTo(device);
+      this.#requireUse();
+    } catch (error) {
+      if (!given) device.dispose();
+      throw error;
+    }
+    const before = this.#device;
+    if (this.#makeDevice) before.dispose();
+    if (given) this.#makeDevice = null;
+    this.#device = device;
+    this.#captures = true;
+  }
+
+  /** @throws DisposedError when the model was disposed of, perhaps while something was waited for. */
+  #requireUse(): void {
+    if (this.#disposed) throw new DisposedError('this model was disposed of; make another with createUperNet');
   }
 
   /** Several passes for each photo, one photo after another. */

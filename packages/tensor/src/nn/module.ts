@@ -141,6 +141,16 @@ export abstract class Module {
     for (const [, module] of this.namedModules()) module.computeDerived();
   }
 
+  /**
+   * Brings all values onto another device, also from one that was lost (see {@link Parameter.moveTo}).
+   *
+   * @throws DeviceLostError or DisposedError when a value that changed on its device cannot be read any more.
+   */
+  async moveTo(device: Device): Promise<void> {
+    for (const [, module] of this.namedModules()) module.disposeDerived();
+    for (const [, parameter] of this.namedState()) await parameter.moveTo(device);
+  }
+
   /** Gives back the memory of all parameters, buffers and derived values. Harmless when repeated. */
   dispose(): void {
     for (const [, parameter] of this.namedState()) parameter.dispose();

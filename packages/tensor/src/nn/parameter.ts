@@ -11,6 +11,8 @@ import { sameShape, showShape, sizeOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { Initializer } from './init.js';
 
+type ParameterValues = Float32Array | Int32Array;
+
 /**
  * A named tensor of a module: a trained parameter, or a buffer such as a running mean. It has a shape from the start
  * and a value once the module is initialised or loaded, so that models of any size can be built and counted for free.
@@ -20,6 +22,8 @@ export class Parameter {
   #gradient: Tensor | null = null;
   #version = 0;
   #resident = false;
+  /** The value on the host, until it changes on the device: the array that devices hold weights in, no copy of it. */
+  #placed: ParameterValues | null = null;
   /** Whether `backward` computes a gradient for it. Default: true; frozen stages set it to false. */
   trainable = true;
 
@@ -118,25 +122,39 @@ export class Parameter {
     this.#tensor?.dispose();
     this.#tensor = keep(tensor);
     this.#resident = true;
-    this.#version++;
+    this.touch();
   }
 
   /** To be called when a kernel has changed the value in place: what was derived from it is computed anew. */
   touch(): void {
     this.#version++;
+    this.#placed = null;
+  }
+
+  /**
+   * Brings the value, if there is one, onto another device; a gradient stays behind. A value that was initialised or
+   * loaded survives the loss of its device; one that changed on it has to be read from it.
+   *
+   * @throws DeviceLostError or DisposedError when a changed value cannot be read any more.
+   */
+  async moveTo(device: Device): Promise<void> {
+    if (!this.#tensor) return;
+    this.#place(device, this.#placed ?? ((await this.#tensor.read()) as ParameterValues));
   }
 
   dispose(): void {
     this.zeroGradient();
     this.#tensor?.dispose();
     this.#tensor = null;
+    this.#placed = null;
   }
 
-  #place(device: Device, values: Float32Array | Int32Array): void {
+  #place(device: Device, values: ParameterValues): void {
     this.dispose();
     this.#resident = false;
     this.#tensor = keep(device.tensor(values, this.shape, { residence: 'host' }));
     this.#version++;
+    this.#placed = values;
   }
 }
 

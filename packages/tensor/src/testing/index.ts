@@ -12,6 +12,7 @@ export {
   type GoldenFile,
   type GoldenTensor,
 } from './golden.js';
+export { ownGpuDevice } from './gpu.js';
 export { channelsFirst, channelsLast, hostTensor, type HostTensor } from './host-tensor.js';
 export { randomNumbers, type RandomRange } from './random-numbers.js';
 export { precisionOf, tolerance, type Precision, type ToleranceKind } from './tolerance.js';
