@@ -44,3 +44,20 @@ test('a model moves onto a device of the caller and leaves it there', async () =
   model.dispose();
   expect(device.memory()).toMatchObject({ tensors: 0, used: 0 });
 });
+
+test('a weight that changed on the device moves with it, and is lost with it', async () => {
+  using device = await createDevice('wasm', { threads: 0 });
+  using model = await createUperNet(tiny, { device: 'wasm', threads: 0, seed: 1 });
+  const before = await logitsOf(model);
+  const bias = [...model.network.namedParameters()].find(([name]) => name === 'decode_head.conv_seg.bias')![1];
+  bias.replace(model.device.tensor(new Float32Array(150).fill(1)));
+  model.release();
+  const changed = await logitsOf(model);
+  expect(changed).not.toEqual(before);
+  await model.recover(device);
+  expect(await logitsOf(model)).toEqual(changed);
+  bias.replace(device.tensor(new Float32Array(150)));
+  device.dispose();
+  using other = await createDevice('wasm', { threads: 0 });
+  await expect(model.recover(other)).rejects.toThrow(DisposedError);
+});
