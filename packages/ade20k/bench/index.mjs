@@ -22,6 +22,7 @@ function measure(name, body) {
   console.log(JSON.stringify({ bench: name, ms: round(times[0]), medianMs: round(times[7]) }));
 }
 
+measure('drawn scene, 160×160', (run) => syntheticPair(`scene ${run}`));
 measure('inference transform, 683×512', () => inferenceTransform(image));
 for (const config of trainTransforms()) {
   if (config.type === 'pad' || config.type === 'normalize') continue;

@@ -32,7 +32,7 @@ export {
   type ShuffledOptions,
 } from './sampler.js';
 export * from './loader/index.js';
-export { syntheticAde20k, syntheticPair, type SyntheticOptions, type SyntheticPair } from './synthetic.js';
+export * from './synthetic/index.js';
 export {
   Evaluation,
   openEvaluation,

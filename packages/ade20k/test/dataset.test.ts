@@ -5,8 +5,6 @@ import {
   openAde20k,
   openDataset,
   SampleError,
-  syntheticAde20k,
-  syntheticPair,
   type DatasetReport,
 } from '../src/index.js';
 import { annotation, memoryAccess, photo, valuesOf } from './support.js';
@@ -181,24 +179,5 @@ describe('bad data', () => {
     });
     await expect(run).rejects.toThrow('enough');
     expect(seen).toEqual([1, 2]);
-  });
-});
-
-describe('synthetic pairs', () => {
-  it('are a data set of any length, valid and always the same', async () => {
-    const dataset = await openAde20k(syntheticAde20k({ count: 20_210, numClasses: 9 }), 'training');
-    expect(dataset.length).toBe(20_210);
-    const sample = await dataset.load(20_209);
-    expect(sample.name).toBe('ADE_train_00020210');
-    expect(sample.image.shape).toEqual([48, 64, 3]);
-    const again = syntheticPair('ADE_train_00020210', { numClasses: 9 });
-    expect(sample.image.data).toEqual(again.image.data);
-    const small = await openAde20k(syntheticAde20k({ count: 40, size: [9, 11], numClasses: 9 }), 'validation');
-    const report = await small.validate();
-    expect(report.valid).toBe(true);
-    expect(report.pixels).toBe(40 * 99);
-    expect(report.classes.map(({ pixels }) => pixels > 0)).toEqual(Array.from({ length: 150 }, (_, id) => id < 9));
-    expect(report.ignoredShare).toBeGreaterThan(0);
-    expect(report.ignoredShare).toBeLessThan(0.3);
   });
 });

@@ -2,6 +2,7 @@ import ndarray, { type NdArray } from 'ndarray';
 import { describe, expect, it } from 'vitest';
 import type { RgbImage } from '@ii/tensor/image';
 import {
+  drawRectangles,
   EvaluationError,
   evaluationReport,
   inProcess,
@@ -21,7 +22,10 @@ import {
 } from '../src/index.js';
 import { annotation, memoryAccess, photo } from './support.js';
 
-const dataset = await openAde20k(syntheticAde20k({ count: 11, size: [12, 16], numClasses: 20 }), 'validation');
+const dataset = await openAde20k(
+  syntheticAde20k({ count: 11, size: [12, 16], draw: drawRectangles(20) }),
+  'validation',
+);
 
 /** A poor labeller, whose answer depends on the photo alone. */
 function guess(image: RgbImage): NdArray<Uint8Array> {

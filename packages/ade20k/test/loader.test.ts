@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm';
 import ndarray from 'ndarray';
 import { describe, expect, it } from 'vitest';
 import {
+  drawRectangles,
   inProcess,
   loadBatches,
   loadSamples,
@@ -169,7 +170,10 @@ describe('loadBatches', () => {
   });
 
   it('gives the same batches for any prefetch and any timing, and goes on where it was', async () => {
-    const dataset = await openAde20k(syntheticAde20k({ count: 11 }), 'training');
+    const dataset = await openAde20k(
+      syntheticAde20k({ count: 11, size: [48, 64], draw: drawRectangles(150) }),
+      'training',
+    );
     const plain = inProcess({ dataset, transforms: trainTransforms({ scale: [64, 32], crop: [24, 24] }), seed: 4 });
     const slow = async (ref: SampleRef): Promise<Sample> => {
       await wait((ref.index * 5) % 4);
@@ -225,7 +229,8 @@ describe('packSample', () => {
 it('goes through 20,000 pairs and holds none of them', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
-  const dataset = await openAde20k(syntheticAde20k({ count: 20_000, size: [12, 16] }), 'training');
+  const access = syntheticAde20k({ count: 20_000, size: [12, 16], draw: drawRectangles(150) });
+  const dataset = await openAde20k(access, 'training');
   const plain = inProcess({ dataset, transforms: trainTransforms({ scale: [24, 12], crop: [12, 12] }) });
   const made: WeakRef<object>[] = [];
   const load = async (ref: SampleRef): Promise<Sample> => {

@@ -9,6 +9,7 @@ import { addList } from './list.js';
 import { EXIT, Output, type CliStream } from './output.js';
 import { Progress } from './progress.js';
 import { addSegment } from './segment.js';
+import { addSynthesize } from './synthesize.js';
 
 export interface MainOptions {
   /** Default: the process's. */
@@ -45,6 +46,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     addEvaluate(program, session);
     addConvert(program, session);
     addBench(program, session);
+    addSynthesize(program, session);
     await program.parseAsync(argv, { from: 'user' });
     return EXIT.ok;
   } catch (error) {

@@ -13,6 +13,15 @@ export async function encodeRgbPng(image: RgbInput): Promise<Uint8Array> {
     .toBuffer();
 }
 
+/** A JPEG of `image` (`[H, W, 3]`, any strides), at a quality that shows no blocks and with full colour resolution. */
+export async function encodeJpeg(image: RgbInput): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  const [height, width] = image.shape as [number, number, number];
+  return sharp(rgbBytes(image, 'encodeJpeg'), { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
+    .toBuffer();
+}
+
 /**
  * An 8-bit greyscale PNG whose values are the class ids, as the annotation files of ADE20K are stored. No colour
  * management touches them.
