@@ -1,29 +1,32 @@
 /**
  * Compiles a package's AssemblyScript kernels twice, with and without relaxed SIMD, into one TypeScript module that
- * exports a `WasmLibrary`.
+ * exports a `WasmLibrary`; with `--wide` a third time, with relaxed SIMD and the matrix product's larger tile.
  *
- *     node scripts/build-wasm.mjs assembly/index.ts src/wasm/library.generated.ts     (in the package's folder)
+ *     node scripts/build-wasm.mjs assembly/index.ts src/wasm/library.generated.ts [--wide]     (in the package's folder)
  */
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import asc from 'assemblyscript/asc';
 
-const [entry = '', output = ''] = process.argv.slice(2);
-if (!entry || !output) throw new Error('usage: build-wasm.mjs ENTRY OUTPUT');
+const { values, positionals } = parseArgs({ options: { wide: { type: 'boolean' } }, allowPositionals: true });
+const [entry = '', output = ''] = positionals;
+if (!entry || !output) throw new Error('usage: build-wasm.mjs ENTRY OUTPUT [--wide]');
 
 /** @type {{ name: string }} */
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'));
 const folder = mkdtempSync(join(tmpdir(), 'ii-wasm-'));
 
-/** @param {'plain' | 'relaxed'} build */
+/** @param {'plain' | 'relaxed' | 'wide'} build */
 async function compile(build) {
   const file = join(folder, `${build}.wasm`);
-  const features = ['simd', 'threads', 'bulk-memory', ...(build === 'relaxed' ? ['relaxed-simd'] : [])];
+  const features = ['simd', 'threads', 'bulk-memory', ...(build === 'plain' ? [] : ['relaxed-simd'])];
   const { error, stderr } = await asc.main([
     entry,
     ...['--outFile', file, '-O3', '--converge', '--noAssert', '--runtime', 'stub'],
     ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
+    ...['--use', `TILE_ROWS=${build === 'wide' ? 6 : 4}`],
     ...features.flatMap((feature) => ['--enable', feature]),
   ]);
   if (error) throw new Error(`${build} build of ${entry} failed\n${stderr}`);
@@ -54,18 +57,20 @@ function sectionIds(wasm) {
 }
 
 try {
-  const [plain, relaxed] = [await compile('plain'), await compile('relaxed')];
-  const text = `// Compiled from ${entry}.
-export const library = {
-  name: ${JSON.stringify(name)},
-  plain: '${plain.toString('base64')}',
-  relaxed: '${relaxed.toString('base64')}',
-} as const;
-`;
+  /** @type {readonly ('plain' | 'relaxed' | 'wide')[]} */
+  const builds = values.wide ? ['plain', 'relaxed', 'wide'] : ['plain', 'relaxed'];
+  const lines = [`  name: ${JSON.stringify(name)},`];
+  const sizes = [];
+  for (const build of builds) {
+    const wasm = await compile(build);
+    lines.push(`  ${build}: '${wasm.toString('base64')}',`);
+    sizes.push(`${wasm.length} bytes ${build}`);
+  }
+  const text = `// Compiled from ${entry}.\nexport const library = {\n${lines.join('\n')}\n} as const;\n`;
   const temporary = join(output, '..', `.${basename(output)}.${process.pid}`);
   writeFileSync(temporary, text);
   renameSync(temporary, output);
-  console.log(`${name}: ${plain.length} bytes plain, ${relaxed.length} bytes relaxed`);
+  console.log(`${name}: ${sizes.join(', ')}`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -253,7 +253,7 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
 });
 
 describe('sharing out', () => {
-  const threads = (count: number) => ({ threads: count, relaxed: true });
+  const threads = (count: number) => ({ threads: count, tileRows: 4 });
 
   test('groups first: no copies where they keep all threads busy', () => {
     expect(shareOut(1, 4, 128, threads(1))).toEqual({ groupsPerChunk: 4, shares: 1 });

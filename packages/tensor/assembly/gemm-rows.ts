@@ -67,7 +67,7 @@ export function locatePixels(
   let ox = first - line * outWidth;
   let image = line / outHeight;
   let oy = line - image * outHeight;
-  const end = to + (<usize>((rows + tileRows - 1) & -tileRows)) * pixelBytes;
+  const end = to + (<usize>((rows + tileRows - 1) / tileRows * tileRows)) * pixelBytes;
   do {
     const y = oy * strideY - padY;
     const x = ox * strideX - padX;

@@ -1,9 +1,10 @@
+import { tileOfSix } from './gemm-tile-six';
 import { madd } from './simd';
 
 /*
- * The micro-kernel: `c[4 × 8] (+)= a · b` with the accumulators in registers. With 5 or 6 rows V8 before version 13
- * spills them and takes twice as long; from 13 on 6 rows are 2 % faster. With fused multiply-add, 4 rows reach 92 % of
- * its peak.
+ * The micro-kernel: `c[rows × 8] (+)= a · b` with the accumulators in registers. With more than 4 rows V8 before
+ * version 13 spills them and takes twice as long; from 13 on 6 rows are 10 to 20 % faster. The number of rows is fixed
+ * when the library is compiled.
  *
  * The rows of `a` come in segments, so that they may jump (the taps of a convolution): a segment is its length, then
  * the address of each row's run. `b` is a panel `[K, 8]` that runs on through the segments.
@@ -12,19 +13,26 @@ import { madd } from './simd';
 /** Rows of a tile. */
 // @ts-ignore: decorator
 @inline
-export const tileRows: i32 = 4;
+export const tileRows: i32 = TILE_ROWS;
 
 /** Bytes of a segment: length and one address per row. */
 // @ts-ignore: decorator
 @inline
-export const segmentBytes: usize = 20;
+export const segmentBytes: usize = 4 + 4 * TILE_ROWS;
 
 /**
  * Computes one tile over `count` ≥ 1 segments of length ≥ 1. Rows from `rows` on must repeat the last one: they
  * compute and store the same values again. `start` is the address of 8 values to start each row from, or 0 to start
  * from `c`; `pitch` is the distance of the rows of `c` in bytes.
  */
+// @ts-ignore: decorator
+@inline
 export function tile(segments: usize, count: i32, b: usize, c: usize, pitch: usize, rows: i32, start: usize): void {
+  if (TILE_ROWS == 6) tileOfSix(segments, count, b, c, pitch, rows, start);
+  else tileOfFour(segments, count, b, c, pitch, rows, start);
+}
+
+function tileOfFour(segments: usize, count: i32, b: usize, c: usize, pitch: usize, rows: i32, start: usize): void {
   const c1 = c + (<usize>min(1, rows - 1)) * pitch;
   const c2 = c + (<usize>min(2, rows - 1)) * pitch;
   const c3 = c + (<usize>min(3, rows - 1)) * pitch;

@@ -1,14 +1,16 @@
 /** Both builds of the kernel library, over shared and unshared memory. */
 import { describe, expect, test } from 'vitest';
-import { hasRelaxedSimd, libraryBytes } from '../src/backends/wasm/build.js';
+import { fastestBuild, hasRelaxedSimd, libraryBytes } from '../src/backends/wasm/build.js';
 import { functionNames, kernelFunctions } from '../src/backends/wasm/library.js';
 import { library } from '../src/backends/wasm/library.generated.js';
+import type { WasmBuild } from '../src/backends/wasm/program.js';
+
+const builds: readonly WasmBuild[] = hasRelaxedSimd() ? ['plain', 'relaxed', 'wide'] : ['plain'];
 
 describe.each([true, false])('shared memory: %s', (shared) => {
-  const builds = hasRelaxedSimd() ? [false, true] : [false];
-  test.each(builds)('the library runs (relaxed: %s)', (relaxed) => {
+  test.each(builds)('the library runs (build: %s)', (build) => {
     const memory = new WebAssembly.Memory({ initial: 4, maximum: 65536, shared });
-    const module = new WebAssembly.Module(libraryBytes(library, relaxed, shared));
+    const module = new WebAssembly.Module(libraryBytes(library, build, shared));
     const fill = kernelFunctions(module, memory)[functionNames(module).indexOf('fillF32')]!;
     const [args, y, length] = [1024, 4096, 37];
     new Int32Array(memory.buffer, args, 3).set([y, length, 20]);
@@ -20,11 +22,14 @@ describe.each([true, false])('shared memory: %s', (shared) => {
   });
 });
 
-test('both builds have the same functions', () => {
-  const names = (relaxed: boolean): string[] => {
-    const bytes = libraryBytes(library, relaxed, true);
-    return WebAssembly.validate(bytes) ? functionNames(new WebAssembly.Module(bytes)) : [];
-  };
-  expect(names(false).length).toBeGreaterThan(40);
-  if (hasRelaxedSimd()) expect(names(true)).toEqual(names(false));
+test('all builds have the same functions', () => {
+  const names = (build: WasmBuild): string[] =>
+    functionNames(new WebAssembly.Module(libraryBytes(library, build, true)));
+  expect(names('plain').length).toBeGreaterThan(40);
+  for (const build of builds) expect(names(build)).toEqual(names('plain'));
+});
+
+test('the fastest build is one that the engine runs', () => {
+  expect(builds).toContain(fastestBuild());
+  expect(fastestBuild() === 'plain').toBe(!hasRelaxedSimd());
 });

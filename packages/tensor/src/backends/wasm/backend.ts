@@ -5,12 +5,13 @@ import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
 import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
 import type { Block } from './address-space.js';
 import { WasmBuffer, type BoundOperand } from './buffer.js';
-import { hasRelaxedSimd, libraryBytes } from './build.js';
+import { fastestBuild, libraryBytes, tileRowsOf } from './build.js';
 import { Heap } from './heap.js';
 import { WasmMemory } from './memory.js';
 import {
   maxArguments,
   type WasmArgument,
+  type WasmBuild,
   type WasmFloat,
   type WasmLibrary,
   type WasmMachine,
@@ -37,7 +38,15 @@ export interface WasmOptions {
   readonly threads: number;
   /** Bytes of prepared weights to keep; those beyond are prepared each time they are used. */
   readonly weightBudget: number;
+  /** Default: the fastest that this engine runs. */
+  readonly build?: WasmBuild;
 }
+
+const buildNames: Record<WasmBuild, string> = {
+  plain: 'SIMD without fused multiply-add (the engine has no relaxed SIMD)',
+  relaxed: 'relaxed SIMD',
+  wide: 'relaxed SIMD, tiles of 6 rows',
+};
 
 /** The CPU device: SIMD kernels over one WebAssembly memory, run by worker threads. */
 export class WasmBackend implements Backend {
@@ -52,18 +61,24 @@ export class WasmBackend implements Backend {
   #traced: Map<number, { readonly call: number; readonly step: string }> | null = null;
   #calls = 0;
 
-  private constructor(heap: Heap, queue: CommandQueue, weightBudget: number) {
+  private constructor(
+    heap: Heap,
+    queue: CommandQueue,
+    weightBudget: number,
+    private readonly build: WasmBuild,
+  ) {
     this.#memory = new WasmMemory(heap, queue, weightBudget);
     this.#queue = queue;
-    this.machine = { threads: queue.threads, relaxed: hasRelaxedSimd() };
+    this.machine = { threads: queue.threads, tileRows: tileRowsOf(build) };
   }
 
   /** Starts the device; `reason` says how it runs and why, for a person. */
-  static async start({ threads, weightBudget }: WasmOptions): Promise<{ backend: WasmBackend; reason: string }> {
+  static async start(options: WasmOptions): Promise<{ backend: WasmBackend; reason: string }> {
+    const { threads, weightBudget, build = fastestBuild() } = options;
     const heap = new Heap();
-    const simd = hasRelaxedSimd() ? 'relaxed SIMD' : 'SIMD without fused multiply-add (the engine has no relaxed SIMD)';
+    const simd = buildNames[build];
     const inline = (why: string): { backend: WasmBackend; reason: string } => ({
-      backend: new WasmBackend(heap, new InlineQueue(heap), weightBudget),
+      backend: new WasmBackend(heap, new InlineQueue(heap), weightBudget, build),
       reason: `the calling thread, ${simd}; ${why}`,
     });
     if (threads === 0) return inline('no workers were asked for');
@@ -71,7 +86,7 @@ export class WasmBackend implements Backend {
       return inline('shared memory is not available (a page needs cross-origin isolation for it)');
     }
     try {
-      const backend = new WasmBackend(heap, await WorkerQueue.start(heap, threads), weightBudget);
+      const backend = new WasmBackend(heap, await WorkerQueue.start(heap, threads), weightBudget, build);
       return { backend, reason: `${threads} worker ${threads === 1 ? 'thread' : 'threads'}, ${simd}` };
     } catch (error) {
       return inline(`workers could not be started (${error instanceof Error ? error.message : String(error)})`);
@@ -276,7 +291,7 @@ export class WasmBackend implements Backend {
   #load(library: WasmLibrary): ReadonlyMap<string, number> {
     let functions = this.#functions.get(library);
     if (!functions) {
-      functions = this.#queue.load(libraryBytes(library, this.machine.relaxed, this.#memory.heap.shared));
+      functions = this.#queue.load(libraryBytes(library, this.build, this.#memory.heap.shared));
       this.#functions.set(library, functions);
     }
     return functions;

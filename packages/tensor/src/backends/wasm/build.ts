@@ -1,4 +1,4 @@
-import type { WasmLibrary } from './program.js';
+import type { WasmBuild, WasmLibrary } from './program.js';
 
 /** `() => f32x4.relaxed_madd(0, 0, 0)`: valid only where the engine has relaxed SIMD. */
 const relaxedProbe = Uint8Array.of(
@@ -7,12 +7,28 @@ const relaxedProbe = Uint8Array.of(
   ...[0xfd, 0x85, 0x02, 0x0b],
 );
 
+/**
+ * A module with a memory of 64-bit addresses. V8 has them since 13.3, and since 13.0 a compiler that keeps the larger
+ * tile in registers; before that it spills, at half the speed, so that the smaller tile is faster. Of an engine without
+ * them nothing is known: it gets the smaller tile.
+ */
+const memory64Probe = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x05, 0x03, 0x01, 0x04, 0x00);
+
 /** Whether this engine runs the relaxed build of a library. */
 export const hasRelaxedSimd = (): boolean => WebAssembly.validate(relaxedProbe);
 
+/** The build that is fastest on this engine. */
+export function fastestBuild(): WasmBuild {
+  if (!hasRelaxedSimd()) return 'plain';
+  return WebAssembly.validate(memory64Probe) ? 'wide' : 'relaxed';
+}
+
+/** Rows of the matrix product's tile in a build of this package's library, as scripts/build-wasm.mjs sets them. */
+export const tileRowsOf = (build: WasmBuild): number => (build === 'wide' ? 6 : 4);
+
 /** The bytes of a library's build, importing a shared or an unshared memory. */
-export function libraryBytes(library: WasmLibrary, relaxed: boolean, shared: boolean): Uint8Array<ArrayBuffer> {
-  const text = atob(relaxed ? library.relaxed : library.plain);
+export function libraryBytes(library: WasmLibrary, build: WasmBuild, shared: boolean): Uint8Array<ArrayBuffer> {
+  const text = atob(library[build] ?? library.relaxed);
   const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
   if (!shared) unshare(bytes);
   return bytes;

@@ -8,12 +8,19 @@
  */
 import type { Bound, KernelParams, Signature, TensorSpec } from '../../kernel.js';
 
-/** Compiled kernels, as base64; the relaxed build uses fused multiply-add where the engine has relaxed SIMD. */
+/** Compiled kernels, as base64. */
 export interface WasmLibrary {
   readonly name: string;
+  /** For every engine. */
   readonly plain: string;
+  /** With fused multiply-add, for engines that have relaxed SIMD. */
   readonly relaxed: string;
+  /** As `relaxed`, with the larger tile of the matrix product; default: `relaxed`. */
+  readonly wide?: string;
 }
+
+/** The builds of a library, slowest first. */
+export type WasmBuild = 'plain' | 'relaxed' | 'wide';
 
 /** A tensor operand; as a step argument it stands for its address. */
 export interface WasmOperand extends TensorSpec {
@@ -66,8 +73,8 @@ export interface WasmStep {
 export interface WasmMachine {
   /** Workers that claim chunks. */
   readonly threads: number;
-  /** Whether the relaxed build (fused multiply-add) is in use. */
-  readonly relaxed: boolean;
+  /** Rows of the matrix product's tile. */
+  readonly tileRows: number;
 }
 
 export interface WasmKernel<I extends Signature<I>, O extends Signature<O>, P extends KernelParams> {

@@ -39,9 +39,6 @@ const chunkRows = 8;
 /** Pixels of a level whose products are computed together: enough to make good use of the weights that are read. */
 const groupPixels = 96;
 
-/** Rows of the product's tile, and bytes of the table that locates them, as in assembly/gemm-tile.ts. */
-const tileRows = 4;
-const tileBytes = 24;
 /** Sizes in assembly/pyramid-level.ts. */
 const stateBytes = 128;
 const entryBytes = 48;
@@ -111,6 +108,9 @@ function pyramidStep(
   const rowChunks = Math.ceil(height / rows);
 
   const pixelBytes = blockPanels * panelColumns * 4;
+  const { tileRows } = machine;
+  /** Of the table that locates a tile's rows, as in assembly/gemm-tile.ts. */
+  const tileBytes = 4 + 4 + 4 * tileRows;
   let threadBytes = multipleOf(columns * pixelBytes, 64);
   const words = levels.flatMap(({ map, range }) => {
     const [, h, w, channels] = map.shape as Image;

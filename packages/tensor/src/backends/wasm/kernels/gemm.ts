@@ -4,17 +4,14 @@
 import { f32, scratch, type WasmArgument, type WasmMachine, type WasmStep } from '../program.js';
 import { matrixBytes, packedBytes, panelColumns, panelsOf, zerosOffset, type PackedMatrices } from './packing.js';
 
-/** Rows of the micro-kernel's tile. */
-const tileRows = 4;
 /** Rows of K that a block takes: a panel of them (32 bytes each) stays in the first-level cache. */
 const blockDepth = 384;
-/** Rows of a block; with {@link blockDepth} it stays in the second-level cache. */
+/** Rows of a block, a multiple of every tile's; with {@link blockDepth} it stays in the second-level cache. */
 const blockRows = 96;
 /** Panels of a chunk, so that the block's part of the result stays there too. */
 const blockPanels = 64;
 /** Multiply-adds that a chunk should have, about 20 µs. */
 const chunkWork = 2 ** 19;
-const segmentWords = tileRows + 1;
 
 /** A convolution's geometry as the product sees it. */
 export interface ConvolutionRows {
@@ -69,6 +66,7 @@ function planChunks(
   matrices: number,
   machine: WasmMachine,
 ): { rows: { size: number; count: number }; panels: { size: number; count: number } } {
+  const { tileRows } = machine;
   let rows = evenParts(m, blockRows, tileRows);
   let panels = evenParts(panelsOf(n), blockPanels, 1);
   if (machine.threads > 1) {
@@ -95,8 +93,11 @@ export function product(options: Product, machine: WasmMachine): WasmStep[] {
   const { rows, panels } = planChunks(m, n, k, matrices, machine);
   const depth = evenParts(k, blockDepth, 4).size;
   const segments = convolution ? Math.min(taps, Math.floor((depth - 1) / channels) + 2) : 1;
-  const tableBytes = (rows.size / tileRows) * (1 + segments * segmentWords) * 4;
-  const sourceBytes = fn === 'gemmConv' ? rows.size * 12 : fn === 'gemmTransposed' ? rows.size * depth * 4 : 0;
+  const { tileRows } = machine;
+  const tableBytes = (rows.size / tileRows) * (1 + segments * (1 + tileRows)) * 4;
+  // Columns are transposed four at a time.
+  const transposedBytes = multipleOf(rows.size, 4) * depth * 4;
+  const sourceBytes = fn === 'gemmConv' ? rows.size * 12 : fn === 'gemmTransposed' ? transposedBytes : 0;
   const threadBytes = multipleOf(rows.size * panelColumns * 4 + tableBytes + sourceBytes, 64);
 
   return [

@@ -76,7 +76,8 @@ export function winogradSteps(convolution: WinogradConvolution, machine: WasmMac
   const rowOut = multipleOf(outputs, panelColumns);
   const most = Math.max(16, Math.floor(bandBytes / (matrices * 4 * (rowIn + rowOut))));
   const bands = Math.ceil(tiles / most);
-  const band = Math.min(tiles, multipleOf(Math.ceil(tiles / bands), 8));
+  // Two blocks of rows per band, both of whole tiles of the product.
+  const band = Math.min(tiles, multipleOf(Math.ceil(tiles / bands), 2 * machine.tileRows));
   const stepIn = matrixStep(band * rowIn);
   const stepOut = matrixStep(band * rowOut);
 
