@@ -3,26 +3,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createDevice } from '@ii/tensor';
 import { channelsLast, expectClose, goldenStateDict, loadGolden, onEveryDevice } from '@ii/tensor/testing';
 import { InternImage, variants, type InternImageConfig } from '../src/index.js';
+import { configOf } from './support.js';
 
 const golden = await loadGolden(new URL('fixtures/golden/backbone.json', import.meta.url));
-
-/** The original's snake-case configuration in ours. */
-function configOf(params: Readonly<Record<string, unknown>>): InternImageConfig {
-  const names: Record<string, keyof InternImageConfig> = {
-    channels: 'channels',
-    depths: 'depths',
-    groups: 'groups',
-    layer_scale: 'layerScale',
-    offset_scale: 'offsetScale',
-    post_norm: 'postNorm',
-    dw_kernel_size: 'dwKernelSize',
-    res_post_norm: 'resPostNorm',
-    level2_post_norm_block_ids: 'level2PostNormBlockIds',
-    center_feature_scale: 'centerFeatureScale',
-  };
-  const entries = Object.entries(params).flatMap(([key, value]) => (names[key] ? [[names[key], value]] : []));
-  return Object.fromEntries(entries) as unknown as InternImageConfig;
-}
 
 await onEveryDevice({ describe, test, afterAll }, (device) => {
   test.each(golden.cases)('$id', async (example) => {

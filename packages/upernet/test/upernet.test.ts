@@ -11,15 +11,11 @@ import {
   onEveryDevice,
   randomNumbers,
 } from '@ii/tensor/testing';
-import { UperNet, createUperNet, type UperNetConfig } from '../src/index.js';
+import { UperNet, createUperNet } from '../src/index.js';
+import { tinyConfig as tiny } from './support.js';
 
 const golden = await loadGolden(new URL('fixtures/golden/upernet.json', import.meta.url));
 const example = golden.case('eval');
-const tiny: UperNetConfig = {
-  backbone: { channels: 8, depths: [1, 1, 2, 1], groups: [1, 2, 4, 8], layerScale: 1 },
-  decodeHead: { channels: 32 },
-  auxiliaryHead: { channels: 16 },
-};
 const weights = goldenStateDict(example);
 
 /** Share of pixels with the expected label among those that rounding cannot flip. */

@@ -2,7 +2,7 @@ import { noGrad } from '../autograd/tape.js';
 import { conv2d } from '../ops/conv2d.js';
 import type { EpilogueOptions } from '../ops/epilogue.js';
 import { linear } from '../ops/linear.js';
-import { add, mul } from '../ops/elementwise.js';
+import { add, cast, mul } from '../ops/elementwise.js';
 import { batchNorm, batchNormTrain, foldBatchNorm, layerNorm, type Moments } from '../ops/norm.js';
 import { keep, scope } from '../scope.js';
 import { pair, type Pair } from '../shape.js';
@@ -154,6 +154,9 @@ export class BatchNorm2d extends Module {
     };
     step(this.runningMean, mean, 1);
     step(this.runningVar, variance, count / (count - 1));
+    // Integers are counted in f32, which is exact up to 16 million batches.
+    const tracked = this.numBatchesTracked;
+    tracked.replace(scope(() => cast(add(cast(tracked.tensor, 'f32'), 1), 'i32')));
     mean.dispose();
     variance.dispose();
   }

@@ -3,7 +3,6 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import {
   deviceNames,
   IIError,
-  measureWasmPeak,
   Random,
   resizeArgmax,
   scope,
@@ -14,12 +13,14 @@ import {
 import { createUperNet, type Segmentor } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 import { countModel, findModel } from '../registry.js';
+import { benchTraining } from './bench-training.js';
 import { chooseModel, type ChosenModel, type ModelFlags } from './choose-model.js';
 import { parseSeed, parseSize, parseThreads } from './options.js';
 import type { Session } from './session.js';
 import { stoppable } from './stoppable.js';
 import { alignColumns, showBytes, showDuration, showSize } from './table.js';
-import { showTrace, traceRows, type TraceRow } from './trace-table.js';
+import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
+import { median, tenths } from './figures.js';
 import { untrainedWeights } from './untrained-weights.js';
 
 interface BenchFlags extends ModelFlags {
@@ -28,6 +29,9 @@ interface BenchFlags extends ModelFlags {
   readonly threads?: number;
   readonly runs: number;
   readonly trace?: true;
+  readonly train?: true;
+  readonly batch: number;
+  readonly withCp?: true;
 }
 
 /** Where neither the flags nor the model say another. */
@@ -35,6 +39,7 @@ const DEFAULT_SIZE: InputSize = [512, 512];
 /** As many as a device takes by itself at most. */
 const MAX_DEFAULT_THREADS = 16;
 const MAX_RUNS = 1000;
+const MAX_BATCH = 64;
 
 /** `ii bench`: how long a model takes. */
 export function addBench(program: Command, session: Session): void {
@@ -47,21 +52,25 @@ export function addBench(program: Command, session: Session): void {
     .option('--size <HxW>', "input size of the network (default: the model's training crops)", parseSize)
     .addOption(new Option('--device <name>', 'where to run').choices(['auto', ...deviceNames]).default('auto'))
     .option('--threads <n>', 'worker threads (default: one per core)', parseThreads)
-    .addOption(new Option('--runs <n>', 'timed runs, after one to warm up').argParser(parseRuns).default(5))
+    .addOption(new Option('--runs <n>', 'timed runs, after one to warm up').argParser(countUpTo(MAX_RUNS)).default(5))
     .option('--seed <n>', 'of the untrained weights (default: 0)', parseSeed)
     .option('--trace', 'then run once more and show the time of every kernel')
+    .option('--train', 'time training iterations instead: forward pass, losses, backward pass, AdamW')
+    .addOption(new Option('--batch <n>', 'images of a training iteration').argParser(countUpTo(MAX_BATCH)).default(2))
+    .option('--with-cp', 'training with checkpoints: blocks are computed again in the backward pass')
     .action((flags: BenchFlags) => bench(flags, session));
 }
 
-function parseRuns(value: string): number {
-  const runs = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(runs >= 1 && runs <= MAX_RUNS))
-    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_RUNS}.`);
-  return runs;
-}
+const countUpTo =
+  (most: number) =>
+  (value: string): number => {
+    const count = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
+    if (!(count >= 1 && count <= most)) throw new InvalidArgumentError(`Expected a whole number from 1 to ${most}.`);
+    return count;
+  };
 
 async function bench(flags: BenchFlags, session: Session): Promise<void> {
-  const { output, progress, signal } = session;
+  const { progress, signal } = session;
   // The weights do not matter here: a model without a checkpoint needs no permission to be untrained.
   const seed = flags.checkpoint === undefined ? { seed: flags.seed ?? 0 } : {};
   const started = performance.now();
@@ -70,12 +79,36 @@ async function bench(flags: BenchFlags, session: Session): Promise<void> {
   const threads = flags.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
   let model: Segmentor;
   try {
-    model = await load(chosen, flags.device, threads, session);
+    const { config } = chosen;
+    const withCp = flags.withCp ? { ...config, backbone: { ...config.backbone, withCp: true } } : config;
+    model = await load({ ...chosen, config: withCp }, flags.device, threads, session);
   } finally {
     progress.clear();
     await chosen.checkpoint?.close();
   }
   const loadMs = performance.now() - started;
+  try {
+    if (flags.train) await benchTraining(model, chosen.title, { ...flags, size, threads }, session);
+    else await benchInference(model, chosen, { ...flags, size, threads, loadMs }, session);
+  } finally {
+    progress.clear();
+    model.dispose();
+  }
+}
+
+interface InferenceBench extends BenchFlags {
+  readonly size: InputSize;
+  readonly threads: number;
+  readonly loadMs: number;
+}
+
+async function benchInference(
+  model: Segmentor,
+  chosen: ChosenModel,
+  flags: InferenceBench,
+  { output, progress, signal }: Session,
+): Promise<void> {
+  const { size, threads, loadMs } = flags;
   const task = new LabelTask(model, size);
   try {
     const warmupMs = await milliseconds(() => stoppable(task.warmUp(), signal));
@@ -88,13 +121,12 @@ async function bench(flags: BenchFlags, session: Session): Promise<void> {
     // Taken before a trace, which is another way to run.
     const peakRssBytes = process.resourceUsage().maxRSS * 1024;
     const onWasm = model.device.name === 'wasm';
-    const trace = flags.trace ? await stoppable(traceTask(task, onWasm ? threads : null), signal) : null;
-    const sorted = runsMs.toSorted((a, b) => a - b);
+    const trace = flags.trace ? await stoppable(traceTask(task.trace(), onWasm ? threads : null), signal) : null;
     const report: BenchReport = {
       ...{ model: chosen.name, title: chosen.title, weights: chosen.weights, size },
       ...{ device: model.device.name, selection: model.device.selection, threads: onWasm ? threads : null },
-      medianMs: tenths((sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2),
-      minMs: tenths(sorted[0]!),
+      medianMs: tenths(median(runsMs)),
+      minMs: tenths(Math.min(...runsMs)),
       ...{ warmupMs: tenths(warmupMs), loadMs: tenths(loadMs), runsMs: runsMs.map(tenths) },
       ...{ peakRssBytes, macs: countModel(chosen.config, size).flops },
       ...{ node: process.version, cpu: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}` },
@@ -103,9 +135,7 @@ async function bench(flags: BenchFlags, session: Session): Promise<void> {
     output.document(report);
     for (const line of showReport(report)) output.text(line);
   } finally {
-    progress.clear();
     task.dispose();
-    model.dispose();
   }
 }
 
@@ -179,19 +209,6 @@ class LabelTask {
   }
 }
 
-interface BenchTrace {
-  /** Of the whole device; null where it is not known. */
-  readonly peakGflops: number | null;
-  readonly kernels: readonly TraceRow[];
-}
-
-/** @param threads of the CPU device, whose peak is measured; null for others. */
-async function traceTask(task: LabelTask, threads: number | null): Promise<BenchTrace> {
-  const entries = await task.trace();
-  const peakGflops = threads === null ? null : measureWasmPeak().gflops * Math.max(threads, 1);
-  return { peakGflops, kernels: traceRows(entries, peakGflops) };
-}
-
 /** What `--json` prints. */
 interface BenchReport {
   /** The zoo's name; null for a checkpoint or configuration that is none of the zoo's models. */
@@ -233,9 +250,7 @@ function showReport(report: BenchReport): string[] {
     ['machine', `${report.cpu}, Node ${report.node}`],
   ];
   const lines = [`${title}, ${showSize(size)} on ${device}${workers}`, ...alignColumns(facts, 'll')];
-  if (!trace) return lines;
-  const peak = trace.peakGflops === null ? '' : `; the device's peak is ${trace.peakGflops.toFixed(1)} GFLOPS`;
-  return [...lines, '', `kernels of one run${peak}`, ...showTrace(trace.kernels)];
+  return trace ? [...lines, '', ...showTraceOfRun(trace)] : lines;
 }
 
 /** How long `work` takes. */
@@ -244,5 +259,3 @@ async function milliseconds(work: () => Promise<unknown>): Promise<number> {
   await work();
   return performance.now() - started;
 }
-
-const tenths = (value: number): number => Math.round(value * 10) / 10;

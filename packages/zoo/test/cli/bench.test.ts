@@ -25,6 +25,13 @@ interface Report {
   readonly trace?: { readonly peakGflops: number | null; readonly kernels: readonly TraceRow[] };
 }
 
+interface TrainingReport extends Pick<Report, 'runsMs' | 'trace'> {
+  readonly forwardMs: number;
+  readonly backwardMs: number;
+  readonly stepMs: number;
+  readonly activationBytes: number;
+}
+
 async function report(...argv: string[]): Promise<Report> {
   const { status, stdout, stderr } = await ii('bench', ...argv, '--json');
   expect([status, stderr]).toEqual([0, '']);
@@ -85,6 +92,23 @@ describe('ii bench', () => {
       expect(gflops).toBeCloseTo(milliseconds > 0 ? flops / milliseconds / 1e6 : 0, 6);
       expect(ofPeak).toBeCloseTo(gflops / peakGflops!, 6);
     }
+  });
+
+  it('times training iterations in parts, and checkpoints hold less', async () => {
+    const arguments_ = ['bench', '--train', '--size', '64x64', '--device', 'wasm', '--threads', '1', '--runs', '2'];
+    const measure = async (...more: string[]): Promise<TrainingReport> => {
+      const { status, stdout, stderr } = await ii(...arguments_, ...more, '--json');
+      expect([status, stderr]).toEqual([0, '']);
+      return JSON.parse(stdout) as TrainingReport;
+    };
+    const plain = await measure('--trace');
+    expect(plain).toMatchObject({ size: [64, 64], batch: 2, withCp: false, device: 'wasm', threads: 1 });
+    for (const part of [plain.forwardMs, plain.backwardMs, plain.stepMs]) expect(part).toBeGreaterThan(0);
+    expect(plain.runsMs).toHaveLength(2);
+    expect(plain.trace!.kernels.map(({ kernel }) => kernel)).toEqual(
+      expect.arrayContaining(['dcnv3', 'dcnv3Gradient', 'layerNormGradient', 'crossEntropyGradient', 'adamW']),
+    );
+    expect((await measure('--with-cp')).activationBytes).toBeLessThan(plain.activationBytes);
   });
 
   it('runs a checkpoint', async () => {

@@ -1,0 +1,183 @@
+import { cpus } from 'node:os';
+import { AdamW, Random, record, type Device, type TraceEntry } from '@ii/tensor';
+import { layerDecayGroups, type Segmentor, type UperNet } from '@ii/upernet';
+import type { InputSize } from '../models/model.js';
+import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
+import { median, tenths } from './figures.js';
+import type { Session } from './session.js';
+import { stoppable } from './stoppable.js';
+import { alignColumns, showBytes, showDuration, showSize } from './table.js';
+
+/** One training iteration in parts, in milliseconds. */
+export interface IterationTimes {
+  /** From the batch on the host to the losses. */
+  readonly forwardMs: number;
+  readonly backwardMs: number;
+  /** The optimiser. */
+  readonly stepMs: number;
+}
+
+/**
+ * Training iterations on one random batch: forward pass, both losses, backward pass, AdamW. The parts are waited for one
+ * after the other, so that each has a time.
+ */
+export class TrainingTask {
+  readonly #network: UperNet;
+  readonly #device: Device;
+  readonly #images: Float32Array;
+  readonly #labels: Uint8Array;
+  readonly #shape: readonly [number, number, number];
+  readonly #optimizer: AdamW;
+  #activationBytes = 0;
+
+  constructor({ network, device }: Segmentor, size: InputSize, batch: number) {
+    this.#network = network;
+    this.#device = device;
+    this.#shape = [batch, ...size];
+    const random = new Random(0);
+    const pixels = batch * size[0] * size[1];
+    this.#images = Float32Array.from({ length: pixels * 3 }, () => random.uniform(-2, 2));
+    this.#labels = Uint8Array.from({ length: pixels }, () => random.integer(network.config.numClasses));
+    network.train({ random: new Random(1) });
+    this.#optimizer = new AdamW(layerDecayGroups(network));
+  }
+
+  /** What the device held for the backward pass of the last iteration, in bytes. */
+  get activationBytes(): number {
+    return this.#activationBytes;
+  }
+
+  async run(): Promise<IterationTimes> {
+    const device = this.#device;
+    await device.finish();
+    const started = performance.now();
+    const before = device.memory().used;
+    using images = device.tensor(this.#images, [...this.#shape, 3]);
+    using labels = device.tensor(this.#labels, this.#shape);
+    const parameters = [...this.#network.namedParameters()].map(([, parameter]) => parameter);
+    const { value, backward } = record(
+      () => this.#network.losses(images, labels).total,
+      parameters.map(({ tensor }) => tensor),
+    );
+    await device.finish();
+    const forward = performance.now();
+    this.#activationBytes = device.memory().used - before;
+    backward(value).forEach((gradient, i) => gradient && parameters[i]!.addGradient(gradient));
+    await device.finish();
+    const backwardDone = performance.now();
+    this.#step();
+    await value.read();
+    value.dispose();
+    return {
+      forwardMs: forward - started,
+      backwardMs: backwardDone - forward,
+      stepMs: performance.now() - backwardDone,
+    };
+  }
+
+  trace(): Promise<TraceEntry[]> {
+    return this.#device.trace(() => this.run());
+  }
+
+  dispose(): void {
+    this.#optimizer.dispose();
+    this.#network.train(null);
+  }
+
+  #step(): void {
+    // The rate is small, so that a few iterations on noise do not blow up.
+    this.#optimizer.step(this.#optimizer.groups.map(() => 1e-6));
+    this.#optimizer.zeroGradients();
+  }
+}
+
+/** What `ii bench --train --json` prints. */
+interface TrainingReport {
+  readonly title: string;
+  readonly size: InputSize;
+  readonly batch: number;
+  readonly withCp: boolean;
+  readonly device: string;
+  /** null for devices without worker threads. */
+  readonly threads: number | null;
+  /** Medians, each part by itself. */
+  readonly medianMs: number;
+  readonly forwardMs: number;
+  readonly backwardMs: number;
+  readonly stepMs: number;
+  readonly warmupMs: number;
+  readonly runsMs: readonly number[];
+  /** What the device held between forward and backward pass, beyond weights, gradients and moments. */
+  readonly activationBytes: number;
+  readonly peakRssBytes: number;
+  readonly node: string;
+  readonly cpu: string;
+  readonly trace?: BenchTrace;
+}
+
+export interface TrainingBench {
+  readonly size: InputSize;
+  readonly batch: number;
+  readonly threads: number;
+  readonly runs: number;
+  readonly withCp?: true;
+  readonly trace?: true;
+}
+
+/** Times training iterations and prints the report. */
+export async function benchTraining(
+  model: Segmentor,
+  title: string,
+  flags: TrainingBench,
+  { output, progress, signal }: Session,
+): Promise<void> {
+  const { size, batch, runs } = flags;
+  const task = new TrainingTask(model, size, batch);
+  try {
+    const whole = ({ forwardMs, backwardMs, stepMs }: IterationTimes): number => forwardMs + backwardMs + stepMs;
+    const warmupMs = whole(await stoppable(task.run(), signal));
+    const times: IterationTimes[] = [];
+    for (let run = 0; run < runs; run++) {
+      progress.show('measuring', run, runs);
+      times.push(await stoppable(task.run(), signal));
+    }
+    progress.clear();
+    const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+    const threads = model.device.name === 'wasm' ? flags.threads : null;
+    const trace = flags.trace ? await stoppable(traceTask(task.trace(), threads), signal) : null;
+    const middle = (of: (times: IterationTimes) => number): number => tenths(median(times.map(of)));
+    const report: TrainingReport = {
+      ...{ title, size, batch, withCp: flags.withCp ?? false, device: model.device.name, threads },
+      medianMs: middle(whole),
+      forwardMs: middle((t) => t.forwardMs),
+      backwardMs: middle((t) => t.backwardMs),
+      stepMs: middle((t) => t.stepMs),
+      ...{ warmupMs: tenths(warmupMs), runsMs: times.map((t) => tenths(whole(t))) },
+      ...{ activationBytes: task.activationBytes, peakRssBytes },
+      ...{ node: process.version, cpu: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}` },
+      ...(trace && { trace }),
+    };
+    output.document(report);
+    for (const line of showReport(report)) output.text(line);
+  } finally {
+    task.dispose();
+  }
+}
+
+function showReport(report: TrainingReport): string[] {
+  const { title, size, batch, withCp, device, threads, trace } = report;
+  const workers = threads === null ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  const facts = [
+    ['iteration', `${showDuration(report.medianMs)} (median of ${report.runsMs.length})`],
+    ['forward', showDuration(report.forwardMs)],
+    ['backward', showDuration(report.backwardMs)],
+    ['optimiser', showDuration(report.stepMs)],
+    ['warm-up', showDuration(report.warmupMs)],
+    ['activations', showBytes(report.activationBytes)],
+    ['peak memory', showBytes(report.peakRssBytes)],
+    ['machine', `${report.cpu}, Node ${report.node}`],
+  ];
+  const head = `${title}, training, batch ${batch} of ${showSize(size)}${withCp ? ', with checkpoints' : ''} on ${device}${workers}`;
+  const lines = [head, ...alignColumns(facts, 'll')];
+  return trace ? [...lines, '', ...showTraceOfRun(trace)] : lines;
+}
