@@ -1,17 +1,19 @@
 /** The convolution over a pyramid against its plain form, with the finest map's part by either algorithm. */
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { conv2dPyramidReference } from '../src/backends/reference/conv2d-pyramid.js';
-import type { ConvolutionAlgorithm } from '../src/backends/wasm/kernels/convolution-algorithm.js';
-import { conv2dPyramidBy, conv2dPyramidWasm } from '../src/backends/wasm/kernels/conv2d-pyramid.js';
+import type { ConvolutionAlgorithm } from '../src/backends/convolution.js';
+import { conv2dPyramidBy as wasmBy, conv2dPyramidWasm } from '../src/backends/wasm/kernels/conv2d-pyramid.js';
+import { conv2dPyramidBy as webGpuBy } from '../src/backends/webgpu/kernels/conv2d-pyramid.js';
 import { createDevice } from '../src/create-device.js';
+import type { Device } from '../src/device.js';
 import { ShapeError } from '../src/errors.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
 import { concat, conv2d, conv2dPyramid, resizeBilinear } from '../src/ops/index.js';
 import type { Activation, EpilogueOptions } from '../src/ops/index.js';
 import type { Conv2dPyramidInputs, Conv2dPyramidParams } from '../src/ops/conv2d-pyramid.js';
 import type { Tensor } from '../src/tensor.js';
-import { deviceMatrix, expectClose, onEveryDevice, tolerance } from '../src/testing/index.js';
+import { expectClose, tolerance } from '../src/testing/index.js';
 import { compute, drawn, expectAsReference, forEveryDevice, forEveryFastDevice, random } from './support.js';
 
 type Host = ReturnType<typeof random>;
@@ -21,7 +23,10 @@ const forced = (['winograd4', 'implicit'] as const).map((algorithm) => ({
   algorithm,
   kernel: defineKernel<Conv2dPyramidInputs, { y: Slot }, Conv2dPyramidParams>(`conv2dPyramid ${algorithm}`, {
     reference: conv2dPyramidReference,
-    wasm: conv2dPyramidBy(algorithm),
+    wasm: wasmBy(algorithm),
+    // Few and small buffers, so that blocks of outputs and groups of maps come one after the other.
+    webgpu: (inputs, outputs, params, machine) =>
+      webGpuBy(algorithm)(inputs, outputs, params, { ...machine, maxBindingBytes: 2 ** 14, maxStorageBuffers: 6 }),
   }),
 }));
 
@@ -89,24 +94,22 @@ const cases = fc.record({
   activation: fc.constantFrom<Activation>('none', 'relu', 'gelu', 'silu', 'sigmoid'),
 });
 
-const wasmDevices = deviceMatrix.filter(({ name }) => name === 'wasm');
-await onEveryDevice(
-  { describe, test, afterAll },
-  (device) => {
-    for (const { algorithm } of forced) {
-      test(`${algorithm}: any sizes, channels and epilogue`, async () => {
-        const property = fc.asyncProperty(cases, ({ activation, ...rest }) =>
-          expectAsReference(device, operands(rest), by(algorithm, activation), {
-            kind: 'sum',
-            magnitude: by(algorithm),
-          }),
-        );
-        await fc.assert(property, drawn(60));
-      });
-    }
-  },
-  wasmDevices,
-);
+/** Each case compiles shaders of its own on a GPU. */
+const runsOn = (device: Device): number => (device.name === 'webgpu' ? 8 : 60);
+
+await forEveryFastDevice((device) => {
+  for (const { algorithm } of forced) {
+    test(`${algorithm}: any sizes, channels and epilogue`, async () => {
+      const property = fc.asyncProperty(cases, ({ activation, ...rest }) =>
+        expectAsReference(device, operands(rest), by(algorithm, activation), {
+          kind: 'sum',
+          magnitude: by(algorithm),
+        }),
+      );
+      await fc.assert(property, drawn(runsOn(device), device));
+    });
+  }
+});
 
 await forEveryFastDevice((device) => {
   test.each([

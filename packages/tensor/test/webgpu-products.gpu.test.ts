@@ -1,6 +1,6 @@
 /** Every tile of the GPU's matrix product, also those that no shape of the other tests is large enough for. */
 import { expect, test as everyTest } from 'vitest';
-import { conv2dProduct } from '../src/backends/webgpu/kernels/conv2d.js';
+import { convolutionOf, convolutionProduct } from '../src/backends/webgpu/kernels/conv2d.js';
 import { launchProduct } from '../src/backends/webgpu/kernels/gemm.js';
 import { linearProduct, matmulProduct } from '../src/backends/webgpu/kernels/linear.js';
 import { tiles, type Launch } from '../src/backends/webgpu/kernels/tiles.js';
@@ -36,7 +36,7 @@ const linearKernel = defineKernel<LinearInputs, { y: Slot }, WithLaunch<{ activa
 });
 const conv2dKernel = defineKernel<Conv2dInputs, { y: Slot }, WithLaunch<Conv2dParams>>('conv2d', {
   webgpu: (inputs, outputs, params, machine) =>
-    launchProduct(conv2dProduct(inputs, outputs, params, machine), params.launch, machine),
+    launchProduct(convolutionProduct(convolutionOf(inputs, outputs, params), machine), params.launch, machine),
 });
 const matmulKernel = defineKernel<MatmulInputs, { y: Slot }, WithLaunch<{ transposeA: boolean; transposeB: boolean }>>(
   'matmul',

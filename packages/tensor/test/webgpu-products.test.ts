@@ -1,7 +1,7 @@
 /** The programs of convolutions and matrix products on the GPU as text, and their launch parameters. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { conv2dProduct, conv2dWebGpu } from '../src/backends/webgpu/kernels/conv2d.js';
+import { conv2dWebGpu, convolutionOf, convolutionProduct } from '../src/backends/webgpu/kernels/conv2d.js';
 import { depthwiseConv2dWebGpu } from '../src/backends/webgpu/kernels/conv2d-depthwise.js';
 import { launchProduct } from '../src/backends/webgpu/kernels/gemm.js';
 import { linearProduct, linearWebGpu, matmulWebGpu } from '../src/backends/webgpu/kernels/linear.js';
@@ -25,7 +25,7 @@ describe('texts', () => {
 
   test('conv2d 3×3 of 512 channels, prefetched', () => {
     const [x, weight, y] = [operand([1, 32, 32, 512]), operand([512, 512, 3, 3]), operand([1, 32, 32, 512])];
-    const product = conv2dProduct({ x, weight }, { y }, plain, machine);
+    const product = convolutionProduct(convolutionOf({ x, weight }, { y }, plain), machine);
     const prefetched = { ...tile, prefetch: true };
     expect(describeProgram(launchProduct(product, { tile: prefetched, splits: 1 }, machine))).toMatchSnapshot();
   });
@@ -33,7 +33,10 @@ describe('texts', () => {
   test('conv2d of odd channels with groups and split sums', () => {
     const [x, weight, y] = [operand([1, 9, 9, 6]), operand([10, 3, 3, 3]), operand([1, 9, 9, 10])];
     const inputs = { x, weight, bias: operand([10]) };
-    const product = conv2dProduct(inputs, { y }, { ...plain, groups: 2, activation: 'relu' }, machine);
+    const product = convolutionProduct(
+      convolutionOf(inputs, { y }, { ...plain, groups: 2, activation: 'relu' }),
+      machine,
+    );
     expect(describeProgram(launchProduct(product, { tile, splits: 2 }, machine))).toMatchSnapshot();
   });
 

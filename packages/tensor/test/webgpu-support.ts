@@ -13,6 +13,7 @@ import type {
 /** WebGPU's default limits: what every device has. */
 export const webGpuTestMachine: WebGpuMachine = {
   f16: false,
+  weightStorage: 'f32',
   subgroups: false,
   minSubgroupSize: 0,
   maxSubgroupSize: 0,

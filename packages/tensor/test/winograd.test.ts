@@ -1,26 +1,31 @@
-/** Both ways to compute a 3×3 convolution on the CPU device, each forced, against the reference. */
+/** Both ways to compute a 3×3 convolution, each forced, against the reference. */
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { conv2dReference } from '../src/backends/reference/conv2d.js';
 import { conv2dImplicitWasm, conv2dWasm } from '../src/backends/wasm/kernels/conv2d.js';
 import { convolutionAlgorithm } from '../src/backends/wasm/kernels/convolution-algorithm.js';
 import { conv2dWinogradWasm } from '../src/backends/wasm/kernels/winograd.js';
+import { conv2dImplicitWebGpu, conv2dWinogradWebGpu } from '../src/backends/webgpu/kernels/conv2d.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
 import { createDevice } from '../src/create-device.js';
 import type { Conv2dInputs, Conv2dParams } from '../src/ops/conv2d.js';
 import type { Activation, EpilogueOptions } from '../src/ops/epilogue.js';
 import type { Tensor } from '../src/tensor.js';
-import { compareTensors, deviceMatrix, onEveryDevice } from '../src/testing/index.js';
-import { compute, drawn, expectAsReference, random } from './support.js';
+import { compareTensors } from '../src/testing/index.js';
+import { compute, drawn, expectAsReference, forEveryFastDevice, random } from './support.js';
 
 const forced = {
   winograd: defineKernel<Conv2dInputs, { y: Slot }, Conv2dParams>('conv2dWinograd', {
     reference: conv2dReference,
     wasm: conv2dWinogradWasm,
+    // Small buffers, so that the tiles come in several bands.
+    webgpu: (inputs, outputs, params, machine) =>
+      conv2dWinogradWebGpu(inputs, outputs, params, { ...machine, maxBindingBytes: 2 ** 17 }),
   }),
   implicit: defineKernel<Conv2dInputs, { y: Slot }, Conv2dParams>('conv2dImplicit', {
     reference: conv2dReference,
     wasm: conv2dImplicitWasm,
+    webgpu: conv2dImplicitWebGpu,
   }),
 };
 type Forced = keyof typeof forced;
@@ -42,93 +47,87 @@ function convolve(
   return y;
 }
 
-const runner = { describe, test, afterAll };
-const wasmDevices = deviceMatrix.filter(({ name }) => name === 'wasm');
 const oracle = await createDevice('reference');
 
 const between = (min: number, max: number) => fc.integer({ min, max });
 
-await onEveryDevice(
-  runner,
-  (device) => {
-    for (const by of ['winograd', 'implicit'] as const) {
-      test(`${by}: any size, padding, number of channels and epilogue`, async () => {
-        const shapes = fc.record({
-          n: fc.constantFrom(0, 1, 1, 2, 3),
-          padding: fc.tuple(between(0, 3), between(0, 3)),
-          h: between(1, 21),
-          w: between(1, 45),
-          c: between(1, 37),
-          o: between(1, 37),
-          present: fc.subarray(['scale', 'bias', 'layerScale', 'residual']),
-          activation: fc.constantFrom<Activation>('none', 'relu', 'gelu', 'silu', 'sigmoid'),
-        });
-        const property = fc.asyncProperty(shapes, async ({ n, padding, h, w, c, o, present, activation }) => {
-          const out = [h + 2 * padding[0] - 2, w + 2 * padding[1] - 2] as const;
-          fc.pre(out[0] > 0 && out[1] > 0);
-          const operands = present.map((key, i) => [
-            key,
-            random(key === 'residual' ? [n, ...out, o] : [o], { seed: 90 + i }),
-          ]);
-          const inputs = {
-            x: random([n, h, w, c]),
-            weight: random([o, c, 3, 3], { seed: 2 }),
-            ...(Object.fromEntries(operands) as Record<string, Host>),
-          };
-          await expectAsReference(
-            device,
-            inputs,
-            ({ x, weight, ...rest }) => convolve(by, x, weight, padding, { activation, ...rest }),
-            { kind: 'sum', magnitude: ({ x, weight, ...rest }) => convolve(by, x, weight, padding, rest) },
-          );
-        });
-        await fc.assert(property, drawn(60));
+await forEveryFastDevice((device) => {
+  const onGpu = device.name === 'webgpu';
+  // A GPU's direct sums of any shape are tested with the other products; each case compiles shaders of its own.
+  const algorithms: readonly Forced[] = onGpu ? ['winograd'] : ['winograd', 'implicit'];
+  for (const by of algorithms) {
+    test(`${by}: any size, padding, number of channels and epilogue`, async () => {
+      const shapes = fc.record({
+        n: fc.constantFrom(0, 1, 1, 2, 3),
+        padding: fc.tuple(between(0, 3), between(0, 3)),
+        h: between(1, 21),
+        w: between(1, 45),
+        c: between(1, 37),
+        o: between(1, 37),
+        present: fc.subarray(['scale', 'bias', 'layerScale', 'residual']),
+        activation: fc.constantFrom<Activation>('none', 'relu', 'gelu', 'silu', 'sigmoid'),
       });
-
-      test(`${by}: two images in more tiles than a band holds`, async () => {
+      const property = fc.asyncProperty(shapes, async ({ n, padding, h, w, c, o, present, activation }) => {
+        const out = [h + 2 * padding[0] - 2, w + 2 * padding[1] - 2] as const;
+        fc.pre(out[0] > 0 && out[1] > 0);
+        const operands = present.map((key, i) => [
+          key,
+          random(key === 'residual' ? [n, ...out, o] : [o], { seed: 90 + i }),
+        ]);
         const inputs = {
-          x: random([2, 301, 399, 3]),
-          weight: random([2, 3, 3, 3], { seed: 2 }),
-          bias: random([2], { seed: 3 }),
+          x: random([n, h, w, c]),
+          weight: random([o, c, 3, 3], { seed: 2 }),
+          ...(Object.fromEntries(operands) as Record<string, Host>),
         };
-        const body = ({ x, weight, bias }: Record<'x' | 'weight' | 'bias', Tensor>) =>
-          convolve(by, x, weight, [1, 1], { bias });
-        await expectAsReference(device, inputs, body, { kind: 'sum', magnitude: body });
+        await expectAsReference(
+          device,
+          inputs,
+          ({ x, weight, ...rest }) => convolve(by, x, weight, padding, { activation, ...rest }),
+          { kind: 'sum', magnitude: ({ x, weight, ...rest }) => convolve(by, x, weight, padding, rest) },
+        );
       });
-    }
-  },
-  wasmDevices,
-);
-
-await onEveryDevice(
-  runner,
-  (device) => {
-    test('the error stays small over six layers', async () => {
-      const channels = 64;
-      const layers = 6;
-      // Weights that keep the size of the activations from layer to layer.
-      const bound = Math.sqrt(6 / (9 * channels));
-      const weights = Array.from({ length: layers }, (_, i) => [
-        `weight${i}`,
-        random([channels, channels, 3, 3], { seed: 10 + i, low: -bound, high: bound }),
-      ]);
-      const inputs = { x: random([1, 22, 19, channels]), ...(Object.fromEntries(weights) as Record<string, Host>) };
-      const chain =
-        (by: Forced) =>
-        ({ x, ...rest }: { readonly x: Tensor }): Tensor =>
-          Object.values(rest as Record<string, Tensor>).reduce(
-            (map, weight) => convolve(by, map, weight, [1, 1], { activation: 'relu' }),
-            x,
-          );
-      const expected = await compute(oracle, inputs, chain('implicit'));
-      const error = async (by: Forced) =>
-        compareTensors(await compute(device, inputs, chain(by)), expected, { relative: 1e-5 }).relative;
-      expect(await error('implicit')).toBeLessThan(2e-6);
-      expect(await error('winograd')).toBeLessThan(1e-5);
+      await fc.assert(property, drawn(onGpu ? 24 : 60, device));
     });
-  },
-  wasmDevices,
-);
+
+    if (onGpu) continue;
+    test(`${by}: two images in more tiles than a band holds`, async () => {
+      const inputs = {
+        x: random([2, 301, 399, 3]),
+        weight: random([2, 3, 3, 3], { seed: 2 }),
+        bias: random([2], { seed: 3 }),
+      };
+      const body = ({ x, weight, bias }: Record<'x' | 'weight' | 'bias', Tensor>) =>
+        convolve(by, x, weight, [1, 1], { bias });
+      await expectAsReference(device, inputs, body, { kind: 'sum', magnitude: body });
+    });
+  }
+});
+
+await forEveryFastDevice((device) => {
+  test('the error stays small over six layers', async () => {
+    const channels = 64;
+    const layers = 6;
+    // Weights that keep the size of the activations from layer to layer.
+    const bound = Math.sqrt(6 / (9 * channels));
+    const weights = Array.from({ length: layers }, (_, i) => [
+      `weight${i}`,
+      random([channels, channels, 3, 3], { seed: 10 + i, low: -bound, high: bound }),
+    ]);
+    const inputs = { x: random([1, 22, 19, channels]), ...(Object.fromEntries(weights) as Record<string, Host>) };
+    const chain =
+      (by: Forced) =>
+      ({ x, ...rest }: { readonly x: Tensor }): Tensor =>
+        Object.values(rest as Record<string, Tensor>).reduce(
+          (map, weight) => convolve(by, map, weight, [1, 1], { activation: 'relu' }),
+          x,
+        );
+    const expected = await compute(oracle, inputs, chain('implicit'));
+    const error = async (by: Forced) =>
+      compareTensors(await compute(device, inputs, chain(by)), expected, { relative: 1e-5 }).relative;
+    expect(await error('implicit')).toBeLessThan(2e-6);
+    expect(await error('winograd')).toBeLessThan(1e-5);
+  });
+});
 
 test('Winograd gives the same bits on any number of threads', async () => {
   const inputs = { x: random([2, 37, 41, 24]), weight: random([40, 24, 3, 3], { seed: 2 }) };

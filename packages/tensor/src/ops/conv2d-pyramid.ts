@@ -1,5 +1,6 @@
 import { conv2dPyramidReference } from '../backends/reference/conv2d-pyramid.js';
 import { conv2dPyramidWasm } from '../backends/wasm/kernels/conv2d-pyramid.js';
+import { conv2dPyramidWebGpu } from '../backends/webgpu/kernels/conv2d-pyramid.js';
 import { differentiable, noGrad } from '../autograd/tape.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
@@ -41,6 +42,7 @@ const conv2dPyramidKernel = defineKernel<Conv2dPyramidInputs, { y: Slot }, Conv2
   flops: ({ weight }, { y }) => 2 * sizeOf(y.shape) * sizeOf(weight.shape.slice(1)),
   reference: conv2dPyramidReference,
   wasm: conv2dPyramidWasm,
+  webgpu: conv2dPyramidWebGpu,
 });
 
 const slots = ['level1', 'level2', 'level3', 'level4'] as const;

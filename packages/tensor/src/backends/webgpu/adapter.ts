@@ -140,6 +140,7 @@ function machineOf(device: GPUDevice, info: GPUAdapterInfo | undefined): WebGpuM
   const subgroups = features.has('subgroups');
   return {
     f16: features.has('shader-f16'),
+    weightStorage: 'f32',
     subgroups,
     minSubgroupSize: (subgroups && info?.subgroupMinSize) || 0,
     maxSubgroupSize: (subgroups && info?.subgroupMaxSize) || 0,

@@ -73,6 +73,8 @@ export interface WebGpuStep {
 export interface WebGpuMachine {
   /** Whether shaders may `enable f16`. */
   readonly f16: boolean;
+  /** How kernels store the weights of products that they prepare; sums are f32 in any case. */
+  readonly weightStorage: 'f32' | 'f16';
   /** Whether shaders may `enable subgroups`. */
   readonly subgroups: boolean;
   /** Invocations of a subgroup lie between these; both are 0 without {@link subgroups}. */

@@ -5,6 +5,7 @@
 import type { Slot } from '../../../kernel.js';
 import type { Conv2dPyramidInputs, Conv2dPyramidParams } from '../../../ops/conv2d-pyramid.js';
 import { sizeOf } from '../../../shape.js';
+import type { ConvolutionAlgorithm } from '../../convolution.js';
 import { library } from '../library.generated.js';
 import {
   scratch,
@@ -16,7 +17,7 @@ import {
   type WasmPrepared,
   type WasmStep,
 } from '../program.js';
-import { convolutionAlgorithm, type ConvolutionAlgorithm } from './convolution-algorithm.js';
+import { convolutionAlgorithm } from './convolution-algorithm.js';
 import { epilogueArguments } from './epilogue.js';
 import { product } from './gemm.js';
 import { packedBytes, panelColumns, panelsOf, type PackedMatrices } from './packing.js';

@@ -1,19 +1,4 @@
-/** How a convolution can be computed. */
-export type ConvolutionAlgorithm = 'winograd4' | 'implicit';
-
-/** What the choice of an algorithm depends on. */
-export interface ConvolutionShape {
-  readonly images: number;
-  readonly output: readonly [height: number, width: number];
-  /** Input channels. */
-  readonly channels: number;
-  /** Output channels. */
-  readonly outputs: number;
-  readonly kernel: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly dilation: readonly [number, number];
-  readonly groups: number;
-}
+import { fitsWinograd, winogradTiles, type ConvolutionAlgorithm, type ConvolutionShape } from '../../convolution.js';
 
 /** Fewer channels than this on either side make the transforms cost as much as they save. */
 const fewChannels = 8;
@@ -28,10 +13,9 @@ const filled = 10;
  * 8×8 0.03 and 0.02; 8→8 at 64×64 0.19 and 0.12.
  */
 export function convolutionAlgorithm(shape: ConvolutionShape): ConvolutionAlgorithm {
-  const { images, output, channels, outputs, kernel, stride, dilation, groups } = shape;
-  const fits = groups === 1 && kernel.every((k) => k === 3) && [...stride, ...dilation].every((s) => s === 1);
-  const tiles = images * Math.ceil(output[0] / 4) * Math.ceil(output[1] / 4);
+  const { images, output, channels, outputs } = shape;
+  const tiles = winogradTiles(shape);
   const pays =
     tiles >= fewTiles && images * output[0] * output[1] >= filled * tiles && Math.min(channels, outputs) >= fewChannels;
-  return fits && pays ? 'winograd4' : 'implicit';
+  return fitsWinograd(shape) && pays ? 'winograd4' : 'implicit';
 }

@@ -80,6 +80,9 @@ const pack: Readonly<Record<DType, string>> = {
 }`,
 };
 
+/** `fn pack`: four floats, given as bits, as two words of halves, rounded to nearest. */
+export const packHalvesWgsl = pack.f16;
+
 const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f16';
 
 const castShader = defineShader('cast', ({ from, to }: { readonly from: DType; readonly to: DType }) => {

@@ -102,7 +102,7 @@ export const depthwiseConv2dWebGpu: WebGpuKernel<Conv2dInputs, { y: Slot }, Conv
   const epilogue = epilogueShape(inputs, activation);
   const filters = packedWeight(
     weight,
-    { matrices: 1, columns: channels, channels: 1, taps: kernelY * kernelX },
+    { matrices: 1, columns: channels, channels: 1, taps: kernelY * kernelX, half: false },
     machine,
   );
   const filterLanes = Math.ceil(channels / 4) * (vectors ? 1 : 4);

@@ -13,6 +13,9 @@ export interface EpilogueShape {
   readonly activation: Activation;
 }
 
+/** The sums as they are. */
+export const noEpilogue: EpilogueShape = { operands: [], activation: 'none' };
+
 type Operands = Bound<EpilogueSlots, WebGpuOperand>;
 
 /** An epilogue's operands that are there, in a fixed order, and its activation. */

@@ -33,6 +33,8 @@ export interface ImageOperand {
 /** Weights prepared by `packing.ts`: `[matrix][terms][columns]`, both padded to fours. */
 export interface PackedOperand {
   readonly kind: 'packed';
+  /** Whether they are stored as halves, two to a word. */
+  readonly half: boolean;
 }
 
 export type LeftOperand = MatrixOperand | ImageOperand;
@@ -49,6 +51,9 @@ export interface ProductResult {
 /** Names of the uniforms of an image operand, all u32. */
 export const imageUniforms = ['height', 'width', 'outHeight', 'outWidth'] as const;
 
+/** Names of the uniforms of a packed operand, all u32: the first of the matrices that the product is of. */
+export const packedUniforms = ['firstMatrix'] as const;
+
 /** Names of the uniforms of the axes along which matrices lie, innermost first: sizes, and strides in elements. */
 export const axesUniforms = (axes: number): string[] =>
   Array.from({ length: axes }, (_, i) => [`size${i}`, `left${i}`, `right${i}`]).flat();
@@ -63,7 +68,8 @@ export function leftStorage({ vectors }: LeftOperand): StorageDeclaration {
 }
 
 export function rightStorage(right: RightOperand): StorageDeclaration {
-  return ['read', 'right', `array<${elementType(right.kind === 'packed' || right.vectors)}>`];
+  if (right.kind === 'packed') return ['read', 'right', `array<${right.half ? 'vec2<u32>' : 'vec4<f32>'}>`];
+  return ['read', 'right', `array<${elementType(right.vectors)}>`];
 }
 
 /** Declares `fn name(matrix: u32) -> u32`: where an operand of a matrix begins, in elements. */
@@ -161,18 +167,24 @@ ${load}`,
 
 /** @param whole as for {@link leftWgsl}. */
 export function rightWgsl(right: RightOperand, whole: boolean): OperandWgsl {
+  const guard = whole ? '' : 'if (depth >= params.k) { return vec4<f32>(); }\n  ';
   if (right.kind === 'packed') {
+    const at = 'base + depth * params.n4 + min(column4, params.n4 - 1u)';
+    const load = right.half
+      ? `let halves = right[${at}];\n  return vec4<f32>(unpack2x16float(halves.x), unpack2x16float(halves.y));`
+      : `return right[${at}];`;
     return {
       along: 'other',
-      code: `fn rightBase(matrix: u32) -> u32 { return matrix * ((params.k + 3u) / 4u * 4u) * params.n4; }
+      code: `fn rightBase(matrix: u32) -> u32 {
+  return (params.firstMatrix + matrix) * ((params.k + 3u) / 4u * 4u) * params.n4;
+}
 fn loadRight(depth: u32, column4: u32, base: u32) -> vec4<f32> {
-  ${whole ? '' : 'if (depth >= params.k) { return vec4<f32>(); }\n  '}return right[base + depth * params.n4 + min(column4, params.n4 - 1u)];
+  ${guard}${load}
 }`,
     };
   }
   const { transposed, vectors, axes } = right;
   const base = baseWgsl('rightBase', 'right', axes);
-  const guard = whole ? '' : 'if (depth >= params.k) { return vec4<f32>(); }\n  ';
   if (vectors) {
     return {
       along: 'other',

@@ -11,13 +11,14 @@ import {
   type WebGpuStep,
 } from '../program.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock, type UniformBlock } from '../wgsl.js';
-import { epilogueStorage, type EpilogueShape } from './epilogue.wgsl.js';
+import { epilogueStorage, noEpilogue, type EpilogueShape } from './epilogue.wgsl.js';
 import type { Lanes } from './functions.wgsl.js';
 import {
   axesUniforms,
   imageUniforms,
   leftStorage,
   leftWgsl,
+  packedUniforms,
   resultStorage,
   resultUniforms,
   resultWgsl,
@@ -56,16 +57,17 @@ interface GemmParams {
 
 type AnyUniforms = UniformBlock<Readonly<Record<string, 'u32'>>>;
 
-function gemmBlock(left: LeftOperand): AnyUniforms {
-  const operands = left.kind === 'image' ? imageUniforms : axesUniforms(left.axes);
-  const names = [...gemmUniforms, ...resultUniforms, ...operands];
+function gemmBlock(left: LeftOperand, right: RightOperand): AnyUniforms {
+  const ofLeft = left.kind === 'image' ? imageUniforms : axesUniforms(left.axes);
+  const ofRight = right.kind === 'packed' ? packedUniforms : [];
+  const names = [...gemmUniforms, ...resultUniforms, ...ofLeft, ...ofRight];
   return uniformBlock(Object.fromEntries(names.map((name) => [name, 'u32' as const])));
 }
 
 const gemmShader = defineShader('gemm', ({ tile, whole, left, right, result }: GemmParams) =>
   gemmWgsl({
     tile,
-    declarations: `${storage(leftStorage(left), rightStorage(right), ...resultStorage(result))}\n${gemmBlock(left).wgsl}`,
+    declarations: `${storage(leftStorage(left), rightStorage(right), ...resultStorage(result))}\n${gemmBlock(left, right).wgsl}`,
     left: leftWgsl(left, whole),
     right: rightWgsl(right, whole),
     result: resultWgsl(result),
@@ -100,8 +102,6 @@ ${resultWgsl(result)}
 `;
 });
 
-const noEpilogue: EpilogueShape = { operands: [], activation: 'none' };
-
 /** The steps that compute `result = epilogue(left · right)` for each matrix; no work leaves no step. */
 export function product(p: Product, machine: WebGpuMachine): WebGpuStep[] {
   return p.matrices * p.m * p.n === 0 ? [] : launchProduct(p, chooseLaunch(p, machine), machine);
@@ -128,7 +128,7 @@ export function launchProduct(p: Product, { tile, splits }: Launch, machine: Web
   const step: WebGpuStep = {
     shader: gemmShader({ tile, whole, left, right, result }),
     bindings: [read(p.leftFrom), read(p.rightFrom), ...(partial ? [write(partial)] : finish)],
-    uniforms: gemmBlock(left).words({ ...sizes, ...p.uniforms }),
+    uniforms: gemmBlock(left, right).words({ firstMatrix: 0, ...sizes, ...p.uniforms }),
     workgroups: linearGrid(blocks, machine),
   };
   if (!partial) return [step];

@@ -3,7 +3,7 @@ import type { Bound, Slot } from '../../../kernel.js';
 import type { LinearInputs, LinearParams, MatmulInputs, MatmulParams } from '../../../ops/linear.js';
 import { broadcastStrides, showShape, sizeOf, type Shape } from '../../../shape.js';
 import type { WebGpuKernel, WebGpuMachine, WebGpuOperand } from '../program.js';
-import { epilogueBindings, epilogueShape } from './epilogue.wgsl.js';
+import { epilogueBindings, epilogueShape, noEpilogue } from './epilogue.wgsl.js';
 import { product, type Product } from './gemm.js';
 import { packedWeight } from './packing.js';
 
@@ -16,12 +16,13 @@ export function linearProduct(
 ): Product {
   const { x, weight } = inputs;
   const [n, k] = weight.shape as [number, number];
+  const half = machine.weightStorage === 'f16';
   return {
     ...{ matrices: 1, m: sizeOf(x.shape.slice(0, -1)), n, k },
     left: { kind: 'matrix', transposed: false, vectors: k % 4 === 0, axes: 0 },
     leftFrom: x,
-    right: { kind: 'packed' },
-    rightFrom: packedWeight(weight, { matrices: 1, columns: n, channels: k, taps: 1 }, machine),
+    right: { kind: 'packed', half },
+    rightFrom: packedWeight(weight, { matrices: 1, columns: n, channels: k, taps: 1, half }, machine),
     uniforms: {},
     ...{ to: y, rowStride: n, matrixStride: 0 },
     epilogue: epilogueShape(inputs, activation),
@@ -55,7 +56,7 @@ export function matmulProduct(
       ]),
     ),
     ...{ to: y, rowStride: n, matrixStride: m * n },
-    epilogue: { operands: [], activation: 'none' },
+    epilogue: noEpilogue,
     epilogueBindings: [],
   };
 }

@@ -118,11 +118,12 @@ export function chooseLaunch({ matrices, m, n, k }: ProductShape, machine: TileM
 }
 
 /**
- * Neighbouring pixels that an invocation of a depthwise convolution computes: more of them share more of what they read,
- * as long as there are enough invocations.
+ * Neighbouring pixels of a row that an invocation computes: more of them share more of what they read, as long as there are
+ * enough invocations.
  *
  * @param width pixels of a row. @param others how often such a row occurs: rows × channels or vectors of them.
+ * @param runs that there are, the longest first; 1 is one always.
  */
-export function chooseRun(width: number, others: number): number {
-  return [4, 2].find((run) => width >= run && Math.ceil(width / run) * others >= busyInvocations) ?? 1;
+export function chooseRun(width: number, others: number, runs: readonly number[] = [4, 2]): number {
+  return runs.find((run) => width >= run && Math.ceil(width / run) * others >= busyInvocations) ?? 1;
 }

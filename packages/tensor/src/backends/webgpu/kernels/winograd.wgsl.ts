@@ -1,0 +1,149 @@
+/**
+ * The transforms of Winograd's F(4×4, 3×3) as shaders; `assembly/winograd-transforms.ts` derives the three linear maps. An
+ * invocation has one channel of one tile to itself, so that 36 numbers are all it must hold, and neighbours read and write
+ * neighbouring channels.
+ */
+import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
+import { epilogueStorage, epilogueWgsl, type EpilogueShape } from './epilogue.wgsl.js';
+
+export const transformInvocations = 64;
+
+const six = [0, 1, 2, 3, 4, 5] as const;
+const four = six.slice(0, 4);
+const list = (items: readonly number[], text: (i: number) => string): string => items.map(text).join(', ');
+
+/** Where the tiles of a band lie. */
+const tileFields = { tilesY: 'u32', tilesX: 'u32', firstTile: 'u32' } as const;
+
+/** `channel`, and the place of the tile in its image, of invocation `i`. */
+const tileWgsl = `  let channel = i % params.channels;
+  let tile = params.firstTile + i / params.channels;
+  let line = tile / params.tilesX;
+  let image = line / params.tilesY;
+  let tileY = line % params.tilesY;
+  let tileX = tile % params.tilesX;`;
+
+const main = `@compute @workgroup_size(${transformInvocations}) fn main(${linearBuiltins}) {
+  let i = ${linearInvocation(transformInvocations)};
+  if (i >= params.count) { return; }
+${tileWgsl}`;
+
+/** `[image, y, x, channel]` → 36 matrices `[tile of the band, channel]`, `matrixStep` elements apart. */
+export const inputUniforms = uniformBlock({
+  ...{ count: 'u32', channels: 'u32', ...tileFields, matrixStep: 'u32' },
+  ...{ height: 'u32', width: 'u32', paddingY: 'u32', paddingX: 'u32' },
+});
+
+export const winogradInputWgsl = (): string => `${storage(
+  ['read', 'x', 'array<f32>'],
+  ['read_write', 'transformed', 'array<f32>'],
+)}
+${inputUniforms.wgsl}
+fn transform(${list(six, (i) => `d${i}: f32`)}) -> array<f32, 6> {
+  let e = d4 - d2;
+  let f = d3 - d1;
+  let a = fma(d3, 1.5, e);
+  let b = fma(d2, 1.5, f);
+  return array<f32, 6>(
+    fma(f, 1.5, e + (d0 - d2)), a + b, a - b,
+    fma(f, 2.0, e), fma(f, -0.5, e), fma(e, 1.5, (d5 - d3) - f),
+  );
+}
+// Coordinates outside of the image have wrapped around or lie beyond its sides.
+fn load(image: u32, y: u32, x_: u32, channel: u32) -> f32 {
+  if (y >= params.height || x_ >= params.width) { return 0.0; }
+  return x[((image * params.height + y) * params.width + x_) * params.channels + channel];
+}
+${main}
+  let y = tileY * 4u - params.paddingY;
+  let x_ = tileX * 4u - params.paddingX;
+${six
+  .map((c) => `  let column${c} = transform(${list(six, (r) => `load(image, y + ${r}u, x_ + ${c}u, channel)`)});`)
+  .join('\n')}
+${six
+  .map(
+    (r) => `  let row${r} = transform(${list(six, (c) => `column${c}[${r}]`)});
+${six.map((c) => `  transformed[${r * 6 + c}u * params.matrixStep + i] = row${r}[${c}];`).join('\n')}`,
+  )
+  .join('\n')}
+}
+`;
+
+/** 36 matrices `[tile of the band, channel]` → `[image, y, x, channel]` by way of the epilogue. */
+export const outputUniforms = uniformBlock({
+  ...{ count: 'u32', channels: 'u32', ...tileFields, matrixStep: 'u32' },
+  ...{ height: 'u32', width: 'u32' },
+});
+
+export const winogradOutputWgsl = (epilogue: EpilogueShape): string => `${storage(
+  ['read', 'products', 'array<f32>'],
+  ...epilogueStorage(epilogue, 'f32'),
+  ['read_write', 'y', 'array<f32>'],
+)}
+${outputUniforms.wgsl}
+${epilogueWgsl(epilogue, 'f32')}
+fn transform(${list(six, (i) => `m${i}: f32`)}) -> array<f32, 4> {
+  let s = m1 + m2;
+  let t = m1 - m2;
+  return array<f32, 4>(
+    (m0 + s) + (m3 + m4),
+    t + fma(m4, -2.0, m3 * 0.5),
+    s + fma(m4, 4.0, m3 * 0.25),
+    (t + m5) + fma(m4, -8.0, m3 * 0.125),
+  );
+}
+fn store(image: u32, y_: u32, x: u32, channel: u32, sum: f32) {
+  if (y_ >= params.height || x >= params.width) { return; }
+  let at = ((image * params.height + y_) * params.width + x) * params.channels + channel;
+  y[at] = finish(sum, at, channel);
+}
+${main}
+${six
+  .map((c) => `  let column${c} = transform(${list(six, (r) => `products[${r * 6 + c}u * params.matrixStep + i]`)});`)
+  .join('\n')}
+${four
+  .map(
+    (r) => `  let row${r} = transform(${list(six, (c) => `column${c}[${r}]`)});
+${four.map((c) => `  store(image, tileY * 4u + ${r}u, tileX * 4u + ${c}u, channel, row${r}[${c}]);`).join('\n')}`,
+  )
+  .join('\n')}
+}
+`;
+
+/** PyTorch's `[output, channel, 3, 3]` → 36 matrices `[channel][output]`, both padded to fours with zeros. */
+export const weightUniforms = uniformBlock({
+  ...{ count: 'u32', columns: 'u32', outputs: 'u32' },
+  ...{ allChannels: 'u32', firstChannel: 'u32', channels: 'u32' },
+});
+
+export const winogradWeightWgsl = (): string => `${storage(
+  ['read', 'weight', 'array<f32>'],
+  ['read_write', 'packed', 'array<f32>'],
+)}
+${weightUniforms.wgsl}
+fn transform(g0: f32, g1: f32, g2: f32) -> array<f32, 6> {
+  let ends = g0 + g2;
+  return array<f32, 6>(
+    g0, (ends + g1) / 3.0, (g1 - ends) / 3.0,
+    fma(g2, 0.25, fma(g1, 0.5, g0)) * (-16.0 / 15.0), fma(g2, 4.0, fma(g1, -2.0, g0)) / 15.0, g2,
+  );
+}
+@compute @workgroup_size(${transformInvocations}) fn main(${linearBuiltins}) {
+  let i = ${linearInvocation(transformInvocations)};
+  if (i >= params.count) { return; }
+  let output = i % params.columns;
+  let channel = i / params.columns;
+  var g: array<f32, 9>;
+  if (output < params.outputs && channel < params.channels) {
+    let start = (output * params.allChannels + params.firstChannel + channel) * 9u;
+    for (var tap = 0u; tap < 9u; tap++) { g[tap] = weight[start + tap]; }
+  }
+${[0, 1, 2].map((c) => `  let column${c} = transform(g[${c}], g[${3 + c}], g[${6 + c}]);`).join('\n')}
+${six
+  .map(
+    (r) => `  let row${r} = transform(${list([0, 1, 2], (c) => `column${c}[${r}]`)});
+${six.map((c) => `  packed[${r * 6 + c}u * params.count + i] = row${r}[${c}];`).join('\n')}`,
+  )
+  .join('\n')}
+}
+`;
