@@ -3,6 +3,7 @@ import { checkArguments, checkTensor } from './arguments.js';
 import type { DCNv3CoreOptions, DCNv3Inputs, DCNv3Params } from './dcnv3.js';
 import { dcnv3GradientReference } from './reference-gradient.js';
 import { dcnv3GradientWasm } from './wasm/gradient.js';
+import { dcnv3GradientWebGpu } from './webgpu/gradient.js';
 
 export interface DCNv3GradientOptions extends DCNv3CoreOptions {
   /**
@@ -37,6 +38,7 @@ export interface DCNv3GradientParams extends DCNv3Params {
 const gradientKernel = defineKernel<DCNv3GradientInputs, DCNv3GradientOutputs, DCNv3GradientParams>('dcnv3Gradient', {
   reference: dcnv3GradientReference,
   wasm: dcnv3GradientWasm,
+  webgpu: dcnv3GradientWebGpu,
 });
 
 /**

@@ -25,7 +25,7 @@ export const uniforms = uniformBlock({
  * `fn power`: `e^x` for `x ≤ 0` within 2 ulp, where the built-in function may be off by `2·|x|`. `x = n · ln 2 + r`, ln 2 in two
  * parts of which the first has so few bits that its product with `n` is exact, and a polynomial in `r`.
  */
-const powerWgsl = `fn power(x: f32) -> f32 {
+export const powerWgsl = `fn power(x: f32) -> f32 {
   let clamped = max(x, -87.0);
   let n = round(clamped * 1.44269504);
   let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, clamped));
@@ -135,7 +135,7 @@ ${each((i) => `sum${i} = sum${i} * (1.0 - keep) + x[to + ${lane(i)}] * keep;`, 2
  * Declares `moved`, what is added to the pixel (`nearX`, `nearY`). The whole steps of the grid stay apart from the
  * offset where they can, so that f32 keeps the bits of a small offset.
  */
-function location(scaled: boolean): string {
+export function location(scaled: boolean): string {
   if (!scaled) {
     return `    let nearX = centreX + gridX;
     let nearY = centreY + gridY;
