@@ -82,8 +82,11 @@ const binaryGradients: { readonly [F in Differentiable]: BinaryGradient } = {
   },
 };
 
-/** What a gradient needs of the operands: sums are linear. */
-const savesOperands = (fn: Differentiable): boolean => fn !== 'add' && fn !== 'sub';
+/** Which operands the gradients need: sums are linear, and a factor is needed for the gradient of the other one only. */
+function savedOperands(fn: Differentiable, a: Tensor, b: Tensor): readonly [boolean, boolean] {
+  if (fn === 'add' || fn === 'sub') return [false, false];
+  return fn === 'mul' ? [isTracked(b), isTracked(a)] : [true, true];
+}
 
 function arithmetic(fn: Differentiable, a: Tensor, b: Tensor | number): Tensor {
   const y = binary(fn, a, b);
@@ -91,11 +94,15 @@ function arithmetic(fn: Differentiable, a: Tensor, b: Tensor | number): Tensor {
   // A number is a scalar that nobody asks the gradient of.
   const other = b instanceof Tensor ? b : a.device.tensor([b], []);
   const shapes = [a.shape, other.shape] as const;
-  const saved = savesOperands(fn) ? [a, other] : [];
-  const gradient: Gradient = (gy, operands, needed) =>
-    binaryGradients[fn](gy, operands[0] ?? gy, operands[1] ?? gy, needed).map((full, i) =>
+  const [savesA, savesB] = savedOperands(fn, a, other);
+  const saved = [...(savesA ? [a] : []), ...(savesB ? [other] : [])];
+  const gradient: Gradient = (gy, operands, needed) => {
+    // What was not saved is not looked at.
+    const [left, right] = [savesA ? operands[0]! : gy, savesB ? operands.at(-1)! : gy];
+    return binaryGradients[fn](gy, left, right, needed).map((full, i) =>
       needed[i] && full ? sumTo(full, shapes[i]!) : null,
     );
+  };
   differentiable(y, { name: fn, inputs: [a, other], saved, gradient });
   if (other !== b) other.dispose();
   return y;
