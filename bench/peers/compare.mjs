@@ -4,14 +4,14 @@
  *
  *   node compare.mjs --graph DIR [--node PATH] [--peers node,web] [--threads 1,2] [--runs R] [--rounds N] [--out DIR]
  */
-import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import * as prettier from 'prettier';
-import { describeMachine, describeNode, loadAverage, slug } from './machine.mjs';
+import { describeCommit, describeMachine, describeNode, fileStem, loadAverage } from './machine.mjs';
 import { markdown } from './markdown.mjs';
+import { writeReport } from './report.mjs';
 import { summarize } from './summary.mjs';
 
 const USAGE =
@@ -41,16 +41,13 @@ for (let round = 1; round <= options.rounds; round++) {
 }
 
 const report = {
-  ...{ date, machine, node, model, size, commit: commit() },
+  ...{ date, machine, node, model, size, commit: describeCommit(root) },
   ...{ rounds: options.rounds, runsPerRound: options.runs, loadAverage: { before: loadBefore, after: loadAverage() } },
   commands: commands(),
   ...summarize(runs),
   runs,
 };
-mkdirSync(options.out, { recursive: true });
-const stem = join(options.out, `cpu-${slug(machine.cpu)}-node${node.version.split('.')[0].slice(1)}`);
-await write(`${stem}.json`, JSON.stringify(report));
-await write(`${stem}.md`, markdown(report));
+const stem = await writeReport(options.out, fileStem(machine, node), report, markdown(report));
 process.stdout.write(`${relative(process.cwd(), stem)}.md and .json\n`);
 
 function readOptions() {
@@ -122,12 +119,6 @@ async function runNode(args) {
   return JSON.parse(stdout);
 }
 
-/** Writes a file as the repository's other files are formatted. @param {string} path @param {string} text */
-async function write(path, text) {
-  const config = await prettier.resolveConfig(join(root, 'package.json'));
-  writeFileSync(path, await prettier.format(text, { ...config, filepath: path }));
-}
-
 /** What was run, with the folder of the graph and the paths of this machine left out. */
 function commands() {
   const [threads] = options.threads;
@@ -140,16 +131,4 @@ function commands() {
     `NODE packages/zoo/bin/ii.js ${ourArguments(threads).join(' ')}`,
     ...options.peers.map((peer) => `NODE bench/peers/ort.mjs ${peerArguments(peer, threads, 'DIR').join(' ')}`),
   ];
-}
-
-/** The commit of this checkout, with a + when files differ from it; null outside of git. */
-function commit() {
-  const git = (...args) =>
-    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  try {
-    const changed = git('status', '--porcelain', '--untracked-files=no').trim() !== '';
-    return `${git('rev-parse', '--short', 'HEAD').trim()}${changed ? '+' : ''}`;
-  } catch {
-    return null;
-  }
 }

@@ -42,3 +42,20 @@ export function slug(cpu) {
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '');
 }
+
+/** Names the files of a measurement. @param {{ cpu: string }} machine @param {{ version: string }} node */
+export function fileStem(machine, node) {
+  return `cpu-${slug(machine.cpu)}-node${node.version.split('.')[0].slice(1)}`;
+}
+
+/** The commit of a checkout, with a + when files differ from it; null outside of git. @param {string} root */
+export function describeCommit(root) {
+  const git = (...args) =>
+    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const changed = git('status', '--porcelain', '--untracked-files=no').trim() !== '';
+    return `${git('rev-parse', '--short', 'HEAD').trim()}${changed ? '+' : ''}`;
+  } catch {
+    return null;
+  }
+}

@@ -3,8 +3,6 @@
 /** @param {object} report what compare.mjs writes as JSON */
 export function markdown(report) {
   const { date, machine, node, model, size, commit, rounds, runsPerRound, loadAverage, commands } = report;
-  const memory = `${Math.round(machine.memoryBytes / 2 ** 30)} GiB`;
-  const extensions = machine.extensions.length > 0 ? `, ${machine.extensions.join(' ')}` : '';
   const selection = report.runs.find(({ runtime }) => runtime === 'ii')?.selection;
   return `# UPerNet InternImage-${model}, ${size.join('×')}, on the CPU
 
@@ -14,9 +12,7 @@ beside this one.
 ${table(
   ['', ''],
   [
-    ['date', date.slice(0, 10)],
-    ['machine', `${machine.cpu}, ${machine.threads} threads${extensions}; ${memory}; ${machine.system}`],
-    ['Node', `${node.version} (V8 ${node.v8})`],
+    ...where(date, machine, node),
     ['II', `commit ${commit ?? 'unknown'}; ${selection ?? ''}`],
     ['rounds', `${rounds} in turns, ${runsPerRound} runs each after one to warm up`],
     ['load average', `${loadAverage.before} before, ${loadAverage.after} after`],
@@ -53,6 +49,17 @@ ${commands.join('\n')}
 `;
 }
 
+/** When and on what a measurement was made, as rows of a table. */
+export function where(date, machine, node) {
+  const memory = `${Math.round(machine.memoryBytes / 2 ** 30)} GiB`;
+  const extensions = machine.extensions.length > 0 ? `, ${machine.extensions.join(' ')}` : '';
+  return [
+    ['date', date.slice(0, 10)],
+    ['machine', `${machine.cpu}, ${machine.threads} threads${extensions}; ${memory}; ${machine.system}`],
+    ['Node', `${node.version} (V8 ${node.v8})`],
+  ];
+}
+
 function scalingSection(scaling) {
   if (scaling.length === 0) return '';
   const rows = scaling.map(({ runtime, threads, speedup, pairs }) => [
@@ -67,8 +74,12 @@ ${table(['runtime', 'threads', 'faster by', 'round by round'], rows)}
 
 const name = (runtime) => (runtime === 'ii' ? 'II' : runtime);
 
-/** Columns as wide as their widest cell. */
-function table(head, rows) {
+/**
+ * A table whose columns are as wide as their widest cell.
+ *
+ * @param {readonly string[]} head @param {readonly (readonly (string | number)[])[]} rows
+ */
+export function table(head, rows) {
   const cells = [head, ...rows].map((row) => row.map(String));
   const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column].length)));
   const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
