@@ -7,20 +7,29 @@ const relaxedProbe = Uint8Array.of(
   ...[0xfd, 0x85, 0x02, 0x0b],
 );
 
-/**
- * A module with a memory of 64-bit addresses. V8 has them since 13.3, and since 13.0 a compiler that keeps the larger
- * tile in registers; before that it spills, at half the speed, so that the smaller tile is faster. Of an engine without
- * them nothing is known: it gets the smaller tile.
- */
-const memory64Probe = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x05, 0x03, 0x01, 0x04, 0x00);
+/** A memory of 64-bit addresses. */
+const memory64 = { address: 'i64', initial: 0n, maximum: 0n } as unknown as WebAssembly.MemoryDescriptor;
 
 /** Whether this engine runs the relaxed build of a library. */
 export const hasRelaxedSimd = (): boolean => WebAssembly.validate(relaxedProbe);
 
+/**
+ * Whether the engine's compiler is taken to keep the larger tile in registers. V8 does since 13.0; before that it spills,
+ * at half the speed, and the smaller tile is faster. Nothing tells compilers apart but what else came with them: V8
+ * makes memories of 64-bit addresses since 13.3. (Validating such a module would not do: 12.4 reads them already.)
+ */
+function keepsLargerTile(): boolean {
+  try {
+    return new WebAssembly.Memory(memory64).buffer.byteLength === 0;
+  } catch {
+    return false;
+  }
+}
+
 /** The build that is fastest on this engine. */
 export function fastestBuild(): WasmBuild {
   if (!hasRelaxedSimd()) return 'plain';
-  return WebAssembly.validate(memory64Probe) ? 'wide' : 'relaxed';
+  return keepsLargerTile() ? 'wide' : 'relaxed';
 }
 
 /** Rows of the matrix product's tile in a build of this package's library, as scripts/build-wasm.mjs sets them. */
