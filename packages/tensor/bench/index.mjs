@@ -2,3 +2,4 @@
 await import('./gemm.mjs');
 await import('./conv.mjs');
 await import('./winograd.mjs');
+await import('./gradients.mjs');

@@ -12,6 +12,7 @@ import { createDevice, measureWasmPeak, Random, scope } from '@ii/tensor';
  * @property {string} name
  * @property {number} [flops] of one run
  * @property {number} [elements] of one run's result, for time per element
+ * @property {number} [bytes] that one run reads and writes, each tensor once
  * @property {(device: Device, random: (...shape: number[]) => Tensor) => () => Tensor} setup makes the operands and gives
  *   what is timed
  */
@@ -29,7 +30,7 @@ export async function measure(bench, cases) {
   print({ node: process.version, peakGflops: rounded(peak.gflops), fused: peak.fused });
   for (const threads of new Set([1, Math.min(4, availableParallelism())])) {
     const device = await createDevice('wasm', { threads });
-    for (const { name, flops, elements, setup } of cases) {
+    for (const { name, flops, elements, bytes, setup } of cases) {
       const { best, median } = await time(device, setup);
       print({
         name,
@@ -41,6 +42,7 @@ export async function measure(bench, cases) {
           ofPeak: rounded(flops / best / 1e6 / peak.gflops / threads),
         }),
         ...(elements && { nsPerElement: rounded((best * 1e6) / elements) }),
+        ...(bytes && { gigabytesPerSecond: rounded(bytes / best / 1e6) }),
       });
     }
     device.dispose();

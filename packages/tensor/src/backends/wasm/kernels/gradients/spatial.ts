@@ -16,7 +16,7 @@ export const resizeBilinearGradientWasm: WasmKernel<{ gy: Slot }, { gx: Slot }, 
     const [, ho, wo] = gy.shape as Image;
     const perRow = Math.max(w, (2 * wo * ho) / h) * c;
     const { size, chunks } = splitWork(n * h, machine, { least: Math.ceil(leastElements / perRow) });
-    const perThread = Math.ceil((wo * c) / 4) * 16 + 16;
+    const perThread = Math.ceil((wo * c) / 4) * 16;
     const sums = scratch(machine.threads * perThread);
     return [{ fn: 'resizeBilinearGradient', args: [gy, gx, h, w, c, ho, wo, n * h, size, sums, perThread], chunks }];
   },
@@ -28,9 +28,9 @@ export const adaptiveAvgPool2dGradientWasm: WasmKernel<{ gy: Slot }, { gx: Slot 
     if (sizeOf(gx.shape) === 0) return [];
     const [n, h, w, c] = gx.shape as Image;
     const [, ho, wo] = gy.shape as Image;
-    const units = n * h * w * Math.ceil(c / 4);
-    const perUnit = (Math.ceil(ho / h) + 1) * (Math.ceil(wo / w) + 1) * 4;
-    const { size, chunks } = splitWork(units, machine, { least: Math.ceil(leastElements / perUnit) });
-    return [{ fn: 'adaptiveAvgPool2dGradient', args: [gy, gx, h, w, c, ho, wo, units, size], chunks }];
+    const pixels = n * h * w;
+    const perPixel = Math.ceil(ho / h) * Math.ceil(wo / w) * c;
+    const { size, chunks } = splitWork(pixels, machine, { least: Math.ceil(leastElements / perPixel) });
+    return [{ fn: 'adaptiveAvgPool2dGradient', args: [gy, gx, h, w, c, ho, wo, pixels, size], chunks }];
   },
 };
