@@ -51,7 +51,7 @@ await forEveryFastDevice((device) => {
         what: fn,
       });
     });
-    await fc.assert(property, drawn(150));
+    await fc.assert(property, drawn(150, device));
   });
 
   test('layerNormGradient', async () => {
@@ -68,7 +68,7 @@ await forEveryFastDevice((device) => {
         ...(channels < 3 && { magnitude: ({ gy, weight }) => mul(weight ? mul(gy, weight) : gy, 1e3) }),
       });
     });
-    await fc.assert(property, drawn(80));
+    await fc.assert(property, drawn(80, device));
   });
 
   test.for(['weight', 'bias'] as const)('layerNormParameterGradient: %s', async (output) => {
@@ -82,7 +82,7 @@ await forEveryFastDevice((device) => {
         magnitude: ({ gy }) => layerNormParameterGradient(gy, gy, { eps: 1 }).bias,
       });
     });
-    await fc.assert(property, drawn(60));
+    await fc.assert(property, drawn(60, device));
   });
 
   test.for(['mean', 'variance'] as const)('channelMoments: %s', async (output) => {
@@ -94,7 +94,7 @@ await forEveryFastDevice((device) => {
         magnitude: (t) => add(channelMoments(t.x).mean, offset),
       });
     });
-    await fc.assert(property, drawn(80));
+    await fc.assert(property, drawn(80, device));
   });
 
   test('channelMoments far from 0 keep the variance', async () => {
@@ -133,7 +133,7 @@ await forEveryFastDevice((device) => {
         },
       );
     });
-    await fc.assert(property, drawn(60));
+    await fc.assert(property, drawn(60, device));
   });
 
   test('resizeBilinearGradient', async () => {
@@ -143,7 +143,7 @@ await forEveryFastDevice((device) => {
         magnitude: ({ gy }) => resizeBilinearGradient(gy, from),
       }),
     );
-    await fc.assert(property, drawn(100));
+    await fc.assert(property, drawn(100, device));
   });
 
   test('resizeBilinearGradient to and from long sides', async () => {
@@ -181,7 +181,7 @@ await forEveryFastDevice((device) => {
         magnitude: ({ gy }) => adaptiveAvgPool2dGradient(gy, from),
       }),
     );
-    await fc.assert(property, drawn(100));
+    await fc.assert(property, drawn(100, device));
   });
 
   test('depthwiseConv2dWeightGradient', async () => {
@@ -210,7 +210,7 @@ await forEveryFastDevice((device) => {
         magnitude: ({ x, gy }) => body(x, gy),
       });
     });
-    await fc.assert(property, drawn(120));
+    await fc.assert(property, drawn(120, device));
   });
 
   test.for(['loss', 'correct', 'gx'] as const)('cross entropy: %s', async (output) => {
@@ -238,6 +238,6 @@ await forEveryFastDevice((device) => {
         { kind: output === 'correct' ? 'exact' : 'function' },
       );
     });
-    await fc.assert(property, drawn(60));
+    await fc.assert(property, drawn(60, device));
   });
 });

@@ -1,5 +1,6 @@
 import { adamWReference } from '../../backends/reference/gradients/adamw.js';
 import { adamWWasm } from '../../backends/wasm/kernels/gradients/elementwise.js';
+import { adamWWebGpu } from '../../backends/webgpu/kernels/gradients/elementwise.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkShapeIs } from '../check.js';
@@ -32,6 +33,7 @@ export interface AdamWParams {
 const adamWKernel = defineKernel<AdamWInputs, AdamWOutputs, AdamWParams>('adamW', {
   reference: adamWReference,
   wasm: adamWWasm,
+  webgpu: adamWWebGpu,
 });
 
 export interface AdamWTensors {

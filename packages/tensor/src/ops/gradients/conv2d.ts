@@ -1,5 +1,6 @@
 import { depthwiseConv2dWeightGradientReference } from '../../backends/reference/gradients/conv2d.js';
 import { depthwiseConv2dWeightGradientWasm } from '../../backends/wasm/kernels/gradients/conv2d.js';
+import { depthwiseConv2dWeightGradientWebGpu } from '../../backends/webgpu/kernels/gradients/conv2d.js';
 import { ShapeError } from '../../errors.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import { pair, showShape, sizeOf, type Pair } from '../../shape.js';
@@ -24,6 +25,7 @@ const depthwiseWeightGradientKernel = defineKernel<DepthwiseWeightInputs, { gw: 
   {
     reference: depthwiseConv2dWeightGradientReference,
     wasm: depthwiseConv2dWeightGradientWasm,
+    webgpu: depthwiseConv2dWeightGradientWebGpu,
     flops: ({ gy }, { gw }) => 2 * sizeOf(gy.shape) * gw.shape[2]! * gw.shape[3]!,
   },
 );

@@ -3,6 +3,10 @@ import {
   crossEntropyReference,
 } from '../../backends/reference/gradients/cross-entropy.js';
 import { crossEntropyGradientWasm, crossEntropyWasm } from '../../backends/wasm/kernels/gradients/cross-entropy.js';
+import {
+  crossEntropyGradientWebGpu,
+  crossEntropyWebGpu,
+} from '../../backends/webgpu/kernels/gradients/cross-entropy.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkShapeIs } from '../check.js';
@@ -26,6 +30,7 @@ export interface CrossEntropyOutputs {
 const crossEntropyKernel = defineKernel<CrossEntropyInputs, CrossEntropyOutputs, CrossEntropyParams>('crossEntropy', {
   reference: crossEntropyReference,
   wasm: crossEntropyWasm,
+  webgpu: crossEntropyWebGpu,
 });
 
 export interface CrossEntropyOptions {
@@ -59,7 +64,7 @@ export interface CrossEntropyGradientInputs extends CrossEntropyInputs {
 
 const crossEntropyGradientKernel = defineKernel<CrossEntropyGradientInputs, { gx: Slot }, CrossEntropyParams>(
   'crossEntropyGradient',
-  { reference: crossEntropyGradientReference, wasm: crossEntropyGradientWasm },
+  { reference: crossEntropyGradientReference, wasm: crossEntropyGradientWasm, webgpu: crossEntropyGradientWebGpu },
 );
 
 /**

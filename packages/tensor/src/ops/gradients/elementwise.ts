@@ -1,5 +1,6 @@
 import { unaryGradientReference } from '../../backends/reference/gradients/elementwise.js';
 import { unaryGradientWasm } from '../../backends/wasm/kernels/gradients/elementwise.js';
+import { unaryGradientWebGpu } from '../../backends/webgpu/kernels/gradients/elementwise.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkShapeIs } from '../check.js';
@@ -18,6 +19,7 @@ export interface UnaryGradientParams {
 const unaryGradientKernel = defineKernel<UnaryGradientInputs, { gx: Slot }, UnaryGradientParams>('unaryGradient', {
   reference: unaryGradientReference,
   wasm: unaryGradientWasm,
+  webgpu: unaryGradientWebGpu,
 });
 
 /**

@@ -12,6 +12,13 @@ import {
   layerNormGradientWasm,
   layerNormParameterGradientWasm,
 } from '../../backends/wasm/kernels/gradients/norm.js';
+import {
+  batchNormGradientWebGpu,
+  batchNormReduceWebGpu,
+  channelMomentsWebGpu,
+  layerNormGradientWebGpu,
+  layerNormParameterGradientWebGpu,
+} from '../../backends/webgpu/kernels/gradients/norm.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkShapeIs } from '../check.js';
@@ -30,6 +37,7 @@ export interface NormParams {
 const layerNormGradientKernel = defineKernel<LayerNormGradientInputs, { gx: Slot }, NormParams>('layerNormGradient', {
   reference: layerNormGradientReference,
   wasm: layerNormGradientWasm,
+  webgpu: layerNormGradientWebGpu,
 });
 
 export interface LayerNormGradientOptions {
@@ -67,7 +75,11 @@ export interface ParameterSlots {
 
 const layerNormParameterGradientKernel = defineKernel<RowsInputs, ParameterSlots, NormParams>(
   'layerNormParameterGradient',
-  { reference: layerNormParameterGradientReference, wasm: layerNormParameterGradientWasm },
+  {
+    reference: layerNormParameterGradientReference,
+    wasm: layerNormParameterGradientWasm,
+    webgpu: layerNormParameterGradientWebGpu,
+  },
 );
 
 /** Gradients of a normalisation's parameters, both `[C]`. */
@@ -91,6 +103,7 @@ export function layerNormParameterGradient(x: Tensor, gy: Tensor, { eps }: NormP
 const channelMomentsKernel = defineKernel<{ x: Slot }, { mean: Slot; variance: Slot }, object>('channelMoments', {
   reference: channelMomentsReference,
   wasm: channelMomentsWasm,
+  webgpu: channelMomentsWebGpu,
 });
 
 /**
@@ -115,6 +128,7 @@ export interface BatchNormReduceInputs extends RowsInputs {
 const batchNormReduceKernel = defineKernel<BatchNormReduceInputs, ParameterSlots, NormParams>('batchNormReduce', {
   reference: batchNormReduceReference,
   wasm: batchNormReduceWasm,
+  webgpu: batchNormReduceWebGpu,
 });
 
 /**
@@ -151,7 +165,7 @@ export interface BatchNormGradientParams extends NormParams {
 
 const batchNormGradientKernel = defineKernel<BatchNormGradientInputs, { gx: Slot }, BatchNormGradientParams>(
   'batchNormGradient',
-  { reference: batchNormGradientReference, wasm: batchNormGradientWasm },
+  { reference: batchNormGradientReference, wasm: batchNormGradientWasm, webgpu: batchNormGradientWebGpu },
 );
 
 export interface BatchNormGradientOptions {

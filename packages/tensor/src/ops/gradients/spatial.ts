@@ -6,6 +6,10 @@ import {
   adaptiveAvgPool2dGradientWasm,
   resizeBilinearGradientWasm,
 } from '../../backends/wasm/kernels/gradients/spatial.js';
+import {
+  adaptiveAvgPool2dGradientWebGpu,
+  resizeBilinearGradientWebGpu,
+} from '../../backends/webgpu/kernels/gradients/spatial.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import type { Tensor } from '../../tensor.js';
 import { checkDType, checkRank } from '../check.js';
@@ -13,6 +17,7 @@ import { checkDType, checkRank } from '../check.js';
 const resizeBilinearGradientKernel = defineKernel<{ gy: Slot }, { gx: Slot }, object>('resizeBilinearGradient', {
   reference: resizeBilinearGradientReference,
   wasm: resizeBilinearGradientWasm,
+  webgpu: resizeBilinearGradientWebGpu,
 });
 
 /**
@@ -30,6 +35,7 @@ export function resizeBilinearGradient(gy: Tensor, size: readonly [number, numbe
 const adaptiveAvgPool2dGradientKernel = defineKernel<{ gy: Slot }, { gx: Slot }, object>('adaptiveAvgPool2dGradient', {
   reference: adaptiveAvgPool2dGradientReference,
   wasm: adaptiveAvgPool2dGradientWasm,
+  webgpu: adaptiveAvgPool2dGradientWebGpu,
 });
 
 /**

@@ -13,7 +13,7 @@ export const isNanWgsl = (type: Lanes): string => `fn isNan(x: ${type}) -> ${tru
 }`;
 
 /** Evaluates a polynomial, its coefficients given from the highest power down. */
-function horner(type: Lanes, variable: string, coefficients: readonly number[]): string {
+export function horner(type: Lanes, variable: string, coefficients: readonly number[]): string {
   const [first, ...rest] = coefficients;
   const steps = rest.map((c) => `  q = fma(q, ${variable}, ${type}(${c}));`).join('\n');
   return `var q = ${type}(${first});\n${steps}`;
@@ -24,7 +24,7 @@ function horner(type: Lanes, variable: string, coefficients: readonly number[]):
  * ln 2 in two parts of which the first has so few bits that its product with `n` is exact; `2^n` is applied in two
  * halves, since it can lie outside the range of normal floats.
  */
-const expWgsl = (type: Lanes): string => `fn expOf(x: ${type}) -> ${type} {
+export const expWgsl = (type: Lanes): string => `fn expOf(x: ${type}) -> ${type} {
   let clamped = clamp(x, ${type}(-104.0), ${type}(89.0));
   let n = round(clamped * 1.44269504);
   let r = fma(n, ${type}(2.12194440e-4), fma(n, ${type}(-0.693359375), clamped));
@@ -41,7 +41,7 @@ const expWgsl = (type: Lanes): string => `fn expOf(x: ${type}) -> ${type} {
  * `fn logOf`: natural logarithm within 2 ulp, NaN below 0, −∞ at 0. `x = 2^n · m` with `m` between √½ and √2, and `ln m` is
  * a polynomial in `m − 1`.
  */
-const logWgsl = (type: Lanes): string => `fn logOf(x: ${type}) -> ${type} {
+export const logWgsl = (type: Lanes): string => `fn logOf(x: ${type}) -> ${type} {
   let tiny = x < ${type}(1.1754944e-38);
   let scaled = bitcast<${integersOf(type)}>(select(x, x * 8388608.0, tiny));
   let shifted = scaled - ${integersOf(type)}(0x3f3504f3);
@@ -65,7 +65,7 @@ const logWgsl = (type: Lanes): string => `fn logOf(x: ${type}) -> ${type} {
  * `x · Φ(x) = max(x, 0) − |x| · Φ(−|x|)`, and `Φ(−a)` is taken as `P(a)^−8` (Hastings' form of erfc, refitted): absolute error
  * below 2e-7 for `x ≤ 4`, within 1 ulp above.
  */
-const geluCoefficients = [
+export const geluCoefficients = [
   3.58552626e-7, -1.96578821e-6, 1.22466454e-5, 1.05600529e-5, 2.948732e-4, 8.86672526e-4, 9.47684422e-3, 4.88109849e-2,
   0.108762421, 1.09050775,
 ];

@@ -110,7 +110,7 @@ ${accumulate(join, '0u', '1u', 'x[first + k * params.inner]')}
 }`,
 );
 
-interface Reduction {
+export interface Reduction {
   readonly join: Join;
   readonly outer: number;
   readonly length: number;
@@ -130,7 +130,8 @@ export const reduceWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, ReduceParams> 
 
 const joinOf = (fn: ReduceFunction): Join => (fn === 'mean' ? 'sum' : fn);
 
-function reduce(
+/** The steps of a reduction of `[outer, length, inner]` along the middle axis. */
+export function reduce(
   x: WebGpuResource,
   y: WebGpuResource,
   reduction: Reduction,
