@@ -5,7 +5,7 @@ import { f32, scratch, type WasmStep } from '../src/backends/wasm/program.js';
 import { createDevice } from '../src/create-device.js';
 import type { Device } from '../src/device.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
-import { linear } from '../src/ops/index.js';
+import { add, linear } from '../src/ops/index.js';
 import { scope } from '../src/scope.js';
 import { randomNumbers } from '../src/testing/index.js';
 
@@ -52,6 +52,31 @@ describe.each([0, 1, 2, 3])('with %d threads', (threads) => {
       device.enqueue(fill, { inputs: {}, outputs: { y }, params: { value, chunks: 2 } });
     }
     expect((await y.readFloat32()).every((v) => v === 20_000)).toBe(true);
+  });
+
+  test('host writes find memory again while work is always queued', async () => {
+    device = await createDevice('wasm', { threads });
+    const data = new Float32Array(500_000);
+    const reserved: number[] = [];
+    let before: Promise<unknown> = Promise.resolve();
+    for (let i = 0; i < 60; i++) {
+      data.fill(i);
+      const next = scope(() => {
+        const x = device.tensor(data, [data.length]);
+        // Of about its size, as activations of a batch are.
+        const y = device.empty([data.length]);
+        device.enqueue(fill, { inputs: {}, outputs: { y }, params: { value: 1, chunks: 3, before: 4 } });
+        return add(x, y);
+      });
+      const read = next.readFloat32().then((values) => expect(values[i]).toBe(i + 1));
+      next.dispose();
+      // One round is always in flight, as a training run has it.
+      await before;
+      before = read;
+      reserved.push(device.memory().reserved);
+    }
+    await before;
+    expect(reserved.at(-1)).toBe(reserved[8]);
   });
 
   test('host writes never land in memory that queued commands use', async () => {

@@ -25,9 +25,9 @@ const PLACES: readonly (readonly [weight: number, draw: (world: World) => void])
   [5, drawStreet],
   [4, drawSuburb],
   [4, drawFrontage],
-  [3, drawCountryside],
-  [2, drawCoast],
-  [2, drawLake],
+  [4, drawCountryside],
+  [3, drawCoast],
+  [3, drawLake],
 ];
 const TOTAL = PLACES.reduce((sum, [weight]) => sum + weight, 0);
 

@@ -93,7 +93,7 @@ export function drawCountryside(world: World): void {
 
 function drawFields(world: World): void {
   const { random, noise } = world;
-  for (let i = random.integer(4), far = 400; i > 0; i--) {
+  for (let i = 1 + random.integer(3), far = 400; i > 0; i--) {
     const near = far * random.uniform(0.15, 0.5);
     const [left, right] = world.view(far);
     const from = random.uniform() < 0.5 ? left * 2 : random.uniform(left, right);

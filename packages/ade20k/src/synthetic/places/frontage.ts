@@ -69,7 +69,7 @@ export function drawFrontage(world: World): void {
     }
     const border = random.uniform();
     const at = road ? far + 1.2 : z - random.uniform(0.5, 4);
-    if (border < 0.35)
+    if (border < 0.42)
       things.push({
         z: at,
         draw: () =>

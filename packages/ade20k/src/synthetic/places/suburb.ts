@@ -40,7 +40,7 @@ export function drawSuburb(world: World): void {
       things.push({ z: (block.z0 + block.z1) / 2, draw: () => drawHouse(world, block) });
       const lot = { across: false, at: course(z) + side * (edge + 0.5), from: z - 5, to: z + 9 };
       if (border < 0.3) things.push({ z: z + 1, draw: () => drawFence(world, lot) });
-      else if (border < 0.5) things.push({ z: z + 1, draw: () => drawWall(world, lot, random.uniform(0.7, 1.3)) });
+      else if (border < 0.55) things.push({ z: z + 1, draw: () => drawWall(world, lot, random.uniform(0.7, 1.3)) });
       for (let i = 1 + random.integer(3); i > 0; i--) {
         const at = z + random.uniform(-6, 8);
         things.push({
