@@ -1,6 +1,7 @@
 /**
  * DCNv3 on the GPU, at the sizes of InternImage's levels, in bytes that it must move at least (the input once, offsets,
- * mask and result) per second, beside those of relu, which reads and writes the map once. One line of JSON for each case.
+ * mask and result) per second, beside those of relu, which reads and writes the map once; and its gradient, in any order
+ * and with equal bits in every run. One line of JSON for each case.
  *
  *     npm run build && node bench/webgpu.mjs [small]
  *
@@ -8,7 +9,7 @@
  */
 import { createDevice, relu, scope } from '@ii/tensor';
 import { randomNumbers } from '@ii/tensor/testing';
-import { dcnv3 } from '@ii/dcnv3';
+import { dcnv3, dcnv3Gradients } from '@ii/dcnv3';
 
 const small = process.argv[2] === 'small';
 const device = await createDevice('webgpu');
@@ -54,20 +55,25 @@ for (const [model, size, groups, groupChannels] of /** @type {const} */ ([
   const shape = [1, side, side, groups * groupChannels];
   const x = random(shape, 1);
   const mask = random([1, side, side, groups * 9], 4);
+  const gy = random(shape, 1);
   const passed = await measure(() => relu(x));
   // Points near their places on the grid, as a trained model predicts them, and points all over a 9×9 window.
   for (const reach of [0.5, 3]) {
     const offset = random([1, side, side, groups * 18], reach);
     const bytes = (2 * x.size + offset.size + mask.size) * 4;
     const ms = await measure(() => dcnv3(x, offset, mask, { groups, softmax: true }));
+    const gradient = (/** @type {boolean} */ deterministic) =>
+      measure(() => dcnv3Gradients(x, offset, mask, gy, { groups, softmax: true, deterministic }));
+    const [gradientMs, deterministicMs] = [await gradient(false), await gradient(true)];
     print({
       ...{ name: `${model} ${shape.slice(1).join('×')}, ${groups} groups`, reach, ms: rounded(ms) },
+      ...{ gradientMs: rounded(gradientMs), deterministicMs: rounded(deterministicMs) },
       gigabytesPerSecond: rounded(bytes / ms / 1e6),
       reluGigabytesPerSecond: rounded((2 * x.size * 4) / passed / 1e6),
     });
     offset.dispose();
   }
-  for (const tensor of [x, mask]) tensor.dispose();
+  for (const tensor of [x, mask, gy]) tensor.dispose();
 }
 
 device.dispose();

@@ -285,12 +285,14 @@ describe('sharing out', () => {
 
   test('groups first: no copies where they keep all threads busy', () => {
     expect(shareOut(1, 4, 128, threads(1))).toEqual({ groupsPerChunk: 4, shares: 1 });
-    expect(shareOut(1, 4, 128, threads(2)).shares).toBe(1);
-    expect(shareOut(2, 4, 128, threads(8)).shares).toBe(1);
+    expect(shareOut(1, 4, 128, threads(2))).toEqual({ groupsPerChunk: 2, shares: 1 });
+    expect(shareOut(2, 4, 128, threads(2))).toEqual({ groupsPerChunk: 4, shares: 1 });
+    expect(shareOut(2, 4, 128, threads(8))).toEqual({ groupsPerChunk: 1, shares: 1 });
   });
 
   test('rows as well where groups do not suffice, and never more than four shares', () => {
     expect(shareOut(1, 1, 128, threads(2))).toEqual({ groupsPerChunk: 1, shares: 2 });
+    expect(shareOut(1, 5, 128, threads(2))).toEqual({ groupsPerChunk: 5, shares: 2 });
     expect(shareOut(1, 4, 128, threads(8))).toEqual({ groupsPerChunk: 1, shares: 2 });
     expect(shareOut(1, 1, 128, threads(64)).shares).toBe(4);
     expect(shareOut(1, 1, 1, threads(64)).shares).toBe(1);

@@ -42,7 +42,9 @@ interface Shares {
 }
 
 /** What a further copy of the gradient of x costs, as a part of the whole work: clearing it and adding it up. */
-const copyCost = 0.05;
+const copyCost = 0.1;
+/** What a chunk of a single group costs more: its points do not fill whole vectors, and its pixels lie far apart. */
+const narrowCost = 0.2;
 /** Most parts that rows are cut into, which bounds the memory for copies. */
 const mostShares = 4;
 
@@ -59,8 +61,8 @@ export function shareOut(images: number, groups: number, rows: number, { threads
       const chunks = images * Math.ceil(groups / groupsPerChunk) * shares;
       // Time of the slowest thread, in rows of one group.
       const time = (Math.ceil(chunks / threads) * groupsPerChunk * rows) / shares;
-      const cost = time * (1 + copyCost * (shares - 1));
-      if (cost < least * 0.999) {
+      const cost = time * (1 + copyCost * (shares - 1)) * (1 + narrowCost / groupsPerChunk);
+      if (cost < least) {
         least = cost;
         best = { groupsPerChunk, shares };
       }
