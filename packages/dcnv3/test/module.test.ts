@@ -38,8 +38,6 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
     module.dispose();
   });
 
-  // The rest of the module has no gradient kernels on the GPU yet.
-  if (device.name === 'webgpu') return;
   test.each(golden.cases)('$id: gradients of the input and of every parameter', async (example) => {
     const module = build(example.params);
     await module.load(device, goldenStateDict(example));

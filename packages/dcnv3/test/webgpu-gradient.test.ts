@@ -6,7 +6,7 @@ import { dcnv3GradientWebGpu } from '../src/webgpu/gradient.js';
 
 /** WebGPU's default limits. */
 const machine: WebGpuMachine = {
-  ...{ f16: false, subgroups: false, minSubgroupSize: 0, maxSubgroupSize: 0 },
+  ...{ f16: false, weightStorage: 'f32', subgroups: false, minSubgroupSize: 0, maxSubgroupSize: 0 },
   ...{ maxBindingBytes: 2 ** 27, maxStorageBuffers: 8, maxWorkgroupBytes: 16384, maxInvocations: 256 },
   ...{ maxWorkgroupsPerDimension: 65535, vendor: '', architecture: '' },
 };
