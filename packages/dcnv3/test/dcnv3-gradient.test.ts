@@ -1,6 +1,16 @@
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
-import { DTypeError, ShapeError, createDevice, scope, sizeOf, type Device, type Shape, type Tensor } from '@ii/tensor';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import {
+  DTypeError,
+  ShapeError,
+  createDevice,
+  record,
+  scope,
+  sizeOf,
+  type Device,
+  type Shape,
+  type Tensor,
+} from '@ii/tensor';
 import {
   expectClose,
   hostTensor,
@@ -277,6 +287,19 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
       );
       expect(cases).toBeGreaterThan(40);
     });
+  }
+});
+
+test('a device that was asked for equal bits passes it on to the backward pass', async () => {
+  for (const deterministic of [true, false]) {
+    using device = await createDevice('reference', { deterministic });
+    const enqueue = vi.spyOn(device, 'enqueue');
+    const zeros = (...shape: number[]): Tensor => device.tensor(new Float32Array(sizeOf(shape)), shape);
+    const [x, offset, mask] = [zeros(1, 2, 2, 2), zeros(1, 2, 2, 36), zeros(1, 2, 2, 18)];
+    const { value, backward } = record(() => dcnv3(x, offset, mask, { groups: 2 }), [x, offset, mask]);
+    expect(backward(value, x).map((gradient) => gradient?.shape)).toEqual([x.shape, offset.shape, mask.shape]);
+    const [, call] = enqueue.mock.calls.find(([{ name }]) => name === 'dcnv3Gradient')!;
+    expect(call.params).toMatchObject({ deterministic, groups: 2 });
   }
 });
 
