@@ -12,6 +12,7 @@ export * from './reduce-argmax';
 export * from './reduce-softmax';
 export * from './spatial';
 export * from './winograd';
+export * from './winograd-gradient';
 export * from './winograd-pack';
 export { pyramid } from './pyramid';
 export * from './gradient-cross-entropy';

@@ -6,7 +6,7 @@ import { sizeOf, stridesOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { runConv2d, type ConvGeometry } from './conv2d-forward.js';
 import { copyBlock } from './copy.js';
-import { depthwiseConv2dWeightGradient } from './gradients/index.js';
+import { depthwiseConv2dWeightGradient, winogradWeightGradient } from './gradients/index.js';
 import { concat, flip, full, pad, permute, reshape, slice } from './layout.js';
 import { matmul } from './linear.js';
 
@@ -178,11 +178,22 @@ export function conv2dWeightGradient(x: Tensor, gy: Tensor, shape: Shape, geomet
     return depthwiseConv2dWeightGradient(x, gy, [kh, kw], { stride, padding, dilation });
   }
   if (groups > 1) return scope(() => byGroups(x, gy, shape, geometry));
+  const [images, ho, wo] = gy.shape as Sizes;
+  const convolution = {
+    ...geometry,
+    images,
+    output: [ho, wo],
+    channels: perGroup,
+    outputs: out,
+    kernel: [kh, kw],
+  } as const;
+  const fast = winogradWeightGradient(x, gy, convolution, padding);
+  if (fast) return fast;
   return scope(() => {
-    const [n, ho, wo] = gy.shape as Sizes;
-    const rows = reshape(gy, [n * ho * wo, out]);
+    const pixels = images * ho * wo;
+    const rows = reshape(gy, [pixels, out]);
     if (kh === 1 && kw === 1 && sizeOf(stride) === 1 && sizeOf(padding.map((p) => p + 1)) === 1) {
-      return reshape(matmul(rows, reshape(x, [n * ho * wo, perGroup]), { transposeA: true }), shape);
+      return reshape(matmul(rows, reshape(x, [pixels, perGroup]), { transposeA: true }), shape);
     }
     const [top, left] = padding;
     const padded =
@@ -196,7 +207,7 @@ export function conv2dWeightGradient(x: Tensor, gy: Tensor, shape: Shape, geomet
           ]);
     const strides = stridesOf(padded.shape);
     const gradient = gy.device.empty(shape);
-    const seen = gy.device.empty([n, ho, wo, perGroup]);
+    const seen = gy.device.empty([images, ho, wo, perGroup]);
     for (let tap = 0; tap < kh * kw; tap++) {
       const [row, column] = [Math.floor(tap / kw), tap % kw];
       copyBlock(padded, seen, {
@@ -206,7 +217,7 @@ export function conv2dWeightGradient(x: Tensor, gy: Tensor, shape: Shape, geomet
         toStrides: stridesOf(seen.shape),
         toOffset: 0,
       });
-      const product = matmul(rows, reshape(seen, [n * ho * wo, perGroup]), { transposeA: true });
+      const product = matmul(rows, reshape(seen, [pixels, perGroup]), { transposeA: true });
       copyBlock(product, gradient, {
         shape: [out, perGroup],
         fromStrides: [perGroup, 1],

@@ -15,6 +15,7 @@ import {
   type WasmMachine,
   type WasmOperand,
   type WasmPrepared,
+  type WasmScratch,
   type WasmStep,
 } from '../program.js';
 import { epilogueArguments } from './epilogue.js';
@@ -22,7 +23,8 @@ import { product } from './gemm.js';
 import { packedBytes, panelColumns, panelsOf, type PackedMatrices } from './packing.js';
 
 /** Products per tile: 6×6 for 4×4 outputs. */
-const matrices = 36;
+export const winogradMatrices = 36;
+const matrices = winogradMatrices;
 const tileSize = 4;
 /** Bytes of the transformed inputs and products that exist at a time. */
 const bandBytes = 24 * 2 ** 20;
@@ -78,12 +80,11 @@ export function winogradSteps(convolution: WinogradConvolution, machine: WasmMac
   const bands = Math.ceil(tiles / most);
   // Two blocks of rows per band, both of whole tiles of the product.
   const band = Math.min(tiles, multipleOf(Math.ceil(tiles / bands), 2 * machine.tileRows));
-  const stepIn = matrixStep(band * rowIn);
-  const stepOut = matrixStep(band * rowOut);
+  const stepIn = winogradMatrixStep(band * rowIn);
+  const stepOut = winogradMatrixStep(band * rowOut);
 
   const transformed = scratch(matrices * stepIn * 4);
   const products = scratch(matrices * stepOut * 4);
-  const inputScratch = scratch(inputBytes * machine.threads);
   const outputScratch = scratch(outputBytes * machine.threads);
   const layout: PackedMatrices = { matrices, n: rowOut, channels, taps: 1, zeros: panelColumns };
   const packed = winogradWeight(weight, range, layout, machine);
@@ -92,19 +93,12 @@ export function winogradSteps(convolution: WinogradConvolution, machine: WasmMac
   const steps: WasmStep[] = [];
   for (let first = 0; first < tiles; first += band) {
     const count = Math.min(band, tiles - first);
-    const grid = [tilesY, tilesX, first, count];
+    const grid = [tilesY, tilesX, first, count] as const;
     // About 20 µs of one transform.
     const least = Math.ceil(2 ** 12 / Math.max(rowIn, rowOut));
     const { size, chunks } = splitWork(count, machine, { multiple: 4, least });
     steps.push(
-      {
-        fn: 'winogradInput',
-        args: [
-          ...[x, transformed, height, width, x.shape[3]!, ...grid, size, stepIn * 4, rowIn * 4],
-          ...[inputScratch, inputBytes, ...constants, ...padding, f32(3 / 2)],
-        ],
-        chunks,
-      },
+      winogradInputStep({ x, size: [height, width, x.shape[3]!], padding, grid, transformed, stepIn, rowIn }, machine),
       ...product(
         {
           fn: 'gemm',
@@ -134,11 +128,37 @@ export function winogradSteps(convolution: WinogradConvolution, machine: WasmMac
   return steps;
 }
 
+/** A band of tiles of an image, and where its 36 matrices go. */
+export interface WinogradInput {
+  readonly x: WasmOperand;
+  readonly size: readonly [height: number, width: number, channels: number];
+  readonly padding: readonly [number, number];
+  readonly grid: readonly [tilesY: number, tilesX: number, first: number, count: number];
+  readonly transformed: WasmScratch;
+  /** Floats between matrices, and between the rows of one. */
+  readonly stepIn: number;
+  readonly rowIn: number;
+}
+
+/** Transforms a band of the input. */
+export function winogradInputStep(input: WinogradInput, machine: WasmMachine): WasmStep {
+  const { x, size, padding, grid, transformed, stepIn, rowIn } = input;
+  const split = splitWork(grid[3], machine, { multiple: 4, least: Math.ceil(2 ** 12 / rowIn) });
+  return {
+    fn: 'winogradInput',
+    args: [
+      ...[x, transformed, ...size, ...grid, split.size, stepIn * 4, rowIn * 4],
+      ...[scratch(inputBytes * machine.threads), inputBytes, f32(2), f32(1 / 2), ...padding, f32(3 / 2)],
+    ],
+    chunks: split.chunks,
+  };
+}
+
 /**
  * Floats between matrices: an odd number of cache lines, so that one place of all 36, which the transforms access
  * together, falls into different sets of the cache.
  */
-function matrixStep(floats: number): number {
+export function winogradMatrixStep(floats: number): number {
   const lines = Math.ceil(floats / 16);
   return (lines | 1) * 16;
 }
