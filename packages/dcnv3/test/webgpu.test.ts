@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Shape, WebGpuMachine, WebGpuOperand } from '@ii/tensor';
 import type { DCNv3Params } from '../src/dcnv3.js';
-import { chooseLaunch } from '../src/webgpu/launch.js';
+import { chooseLaunch, launches } from '../src/webgpu/launch.js';
 import { dcnv3WebGpu } from '../src/webgpu/kernel.js';
 
 /** WebGPU's default limits. */
@@ -55,18 +55,43 @@ describe('programs', () => {
 });
 
 describe('launch parameters', () => {
+  const usual = (groupChannels: number) => chooseLaunch(groupChannels, 2 ** 16, machine).launch;
+
   test('16 channels per invocation: a group of -T to -XL, half a group of -H', () => {
-    expect(chooseLaunch(16)).toMatchObject({ lanes: 4, reads: 4, shares: 1 });
-    expect(chooseLaunch(32)).toMatchObject({ lanes: 4, reads: 4, shares: 2 });
+    expect(usual(16)).toEqual({ lanes: 4, reads: 4, shares: 1, invocations: 64 });
+    expect(usual(32)).toEqual({ lanes: 4, reads: 4, shares: 2, invocations: 64 });
   });
 
   test('every channel of a group belongs to one share', () => {
     for (let width = 1; width <= 128; width++) {
-      const { lanes, reads, shares } = chooseLaunch(width);
-      expect(width % lanes).toBe(0);
-      const units = width / lanes;
-      expect(reads * shares).toBeGreaterThanOrEqual(units);
-      expect(reads * (shares - 1)).toBeLessThan(units);
+      for (const { lanes, reads, shares } of [usual(width), ...launches(width, 256)]) {
+        expect(width % lanes).toBe(0);
+        const units = width / lanes;
+        expect(reads * shares).toBeGreaterThanOrEqual(units);
+        expect(reads * (shares - 1)).toBeLessThan(units);
+      }
     }
+  });
+
+  test('those that were measured take the place of the usual ones', () => {
+    const asked: [string, number][] = [];
+    const measured: WebGpuMachine = {
+      ...machine,
+      launches: {
+        choose: (shapes, candidates) => {
+          asked.push([shapes, candidates.length]);
+          return candidates.at(-1)!;
+        },
+      },
+    };
+    const map = (depth: number): WebGpuOperand => operand(1, 30, 30, depth);
+    const inputs = { x: map(64), offset: map(72), mask: map(36) };
+    const [step] = dcnv3WebGpu(inputs, { y: map(64) }, params, measured);
+    // 3600 groups; 1, 2 or 4 reads of four channels, 32 to 256 invocations.
+    expect(asked).toEqual([['dcnv3 of 16 channels, 4096 groups', 12]]);
+    expect(step).toMatchObject({
+      launch: 'dcnv3 of 16 channels, 4096 groups',
+      workgroups: [Math.ceil(3600 / 256), 1, 1],
+    });
   });
 });

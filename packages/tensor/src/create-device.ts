@@ -40,6 +40,10 @@ export async function createDevice(name: DeviceName | 'auto' = 'auto', options: 
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 64)) {
     throw new IIError('ERR_OPTION', `threads: expected an integer from 0 to 64, got ${threads}`);
   }
+  const { weightStorage = 'f32' } = options;
+  if (weightStorage !== 'f32' && weightStorage !== 'f16') {
+    throw new IIError('ERR_OPTION', `weightStorage: expected 'f32' or 'f16', got '${String(weightStorage)}'`);
+  }
   if (name === 'reference') {
     const { ReferenceBackend } = await import('./backends/reference/backend.js');
     return new Device(new ReferenceBackend(), 'reference: plain loops in f64, asked for', options.deterministic);
@@ -76,7 +80,7 @@ async function webGpuDevice(options: DeviceOptions, software: boolean): Promise<
     throw new DeviceUnavailableError('webgpu', `there is no GPU, only ${acquired.description}`);
   }
   const { WebGpuBackend } = await import('./backends/webgpu/backend.js');
-  return new Device(new WebGpuBackend(acquired), `webgpu: ${acquired.description}`, options.deterministic);
+  return new Device(new WebGpuBackend(acquired, options), `webgpu: ${acquired.description}`, options.deterministic);
 }
 
 function parallelism(): number {

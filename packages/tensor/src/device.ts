@@ -4,11 +4,13 @@ import { Capture } from './capture.js';
 import { DeviceMismatchError, DisposedError, IIError, ShapeError } from './errors.js';
 import { floatToHalf } from './half.js';
 import type { Bound, Kernel, KernelParams, Signature } from './kernel.js';
+import type { TuningTable } from './launches.js';
 import { adopt, forget, keep, scope } from './scope.js';
 import { NumericsCheck } from './numerics.js';
 import { checkShape, showShape, sizeOf, type Shape } from './shape.js';
 import { Storage, Tensor } from './tensor.js';
 import { traceEntry, type TraceEntry, type UntimedEntry } from './trace.js';
+import { tuneLaunches, type TuneOptions } from './tune.js';
 
 /** What {@link Device.memory} reports; bytes unless said otherwise. */
 export interface DeviceMemory extends BackendMemory {
@@ -163,6 +165,20 @@ export class Device {
       this.#numerics = null;
       check.dispose();
     }
+  }
+
+  /**
+   * Measures the launch parameters of the kernels that `body` enqueues (sizes of tiles and the like) on this device and uses
+   * the fastest ones from then on; what was captured before stays as it is. The body runs some dozens of times, enqueues
+   * the same work each time and disposes of what it makes. Other work meanwhile disturbs the measurement.
+   *
+   * @returns all that was chosen for this device so far, to be kept and given to `createDevice`; `{}` on a device that has
+   *   nothing to choose.
+   * @throws the signal's reason when it is aborted; nothing is changed then.
+   */
+  async tune(body: () => unknown, options: TuneOptions = {}): Promise<TuningTable> {
+    const { launches } = this.#alive();
+    return launches ? tuneLaunches(() => this.trace(body), launches, options) : {};
   }
 
   /**

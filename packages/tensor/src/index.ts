@@ -1,6 +1,8 @@
 export { createDevice, deviceNames, type DeviceName, type DeviceOptions } from './create-device.js';
 export type { Capture } from './capture.js';
 export { Device, type DeviceMemory, type TensorOptions } from './device.js';
+export { sizeClass, type LaunchChooser, type LaunchParameters, type TuningTable } from './launches.js';
+export type { TuneOptions } from './tune.js';
 export { summarizeTrace, type TraceEntry, type TraceSummary } from './trace.js';
 export type { StepTime } from './backends/backend.js';
 export { measureWasmPeak, type WasmPeak } from './backends/wasm/peak.js';

@@ -338,3 +338,24 @@ test('the selection says which GPU it is; auto does not take a software rasteris
     expect(auto.selection).toMatch(/^wasm: .*there is no GPU, only .*software rasteriser/);
   } else expect(auto.name).toBe('webgpu');
 });
+
+test('a program that needs too much memory is refused before its first step runs', async () => {
+  const device = await open();
+  const huge = { kind: 'scratch', bytes: 2 ** 36 } as const;
+  const greedy = defineKernel<{ x: Slot }, { y: Slot }, { which: 'scratch' | 'prepared' }>('greedy', {
+    webgpu: ({ x }, { y }, { which }) => {
+      const prepared = { kind: 'prepared', of: x, key: 'huge', bytes: 2 ** 36, fill: () => [] } as const;
+      return [fillStep(y, 64, 9), copyStep(which === 'scratch' ? huge : prepared, y, 16)];
+    },
+  });
+  const x = device.tensor(new Float32Array(64));
+  const [y, z] = [device.empty([64]), device.empty([64])];
+  const { used, reserved } = device.memory();
+  for (const [output, which] of [[y, 'scratch'] as const, [z, 'prepared'] as const]) {
+    expect(() => device.enqueue(greedy, { inputs: { x }, outputs: { y: output }, params: { which } })).toThrow(
+      /maxStorageBufferBindingSize: this needs 68719476736, and the device has \d+;/,
+    );
+  }
+  // The outputs of a kernel that never ran are given back.
+  expect(device.memory()).toEqual({ tensors: 1, used: used - 2 * 256, reserved });
+});

@@ -6,6 +6,7 @@ import { depthwiseConv2dWebGpu } from '../src/backends/webgpu/kernels/conv2d-dep
 import { launchProduct } from '../src/backends/webgpu/kernels/gemm.js';
 import { linearProduct, linearWebGpu, matmulWebGpu } from '../src/backends/webgpu/kernels/linear.js';
 import { chooseLaunch, chooseRun, invocationsOf, tiles, workgroupBytes } from '../src/backends/webgpu/kernels/tiles.js';
+import { Launches } from '../src/launches.js';
 import type { Conv2dParams } from '../src/ops/index.js';
 import { describeProgram, expectValidProgram, operand, webGpuTestMachine as machine } from './webgpu-support.js';
 
@@ -139,7 +140,7 @@ describe('launch parameters', () => {
   });
 
   test('the large convolution of the head has the largest tile and whole sums', () => {
-    expect(launch(128 * 128, 512, 9 * 512)).toEqual({ tile: tiles[0], splits: 1 });
+    expect(launch(128 * 128, 512, 9 * 512)).toMatchObject({ tile: tiles[0], splits: 1 });
   });
 
   test('long sums over few pixels are split', () => {
@@ -148,6 +149,21 @@ describe('launch parameters', () => {
     expect(splits).toBeGreaterThan(8);
     expect(blocks * splits * invocationsOf(chosen)).toBeGreaterThan(2 ** 14);
     expect(launch(16 * 16, 512, 128).splits).toBe(1);
+  });
+
+  test('those that were measured take the place of the estimates, if the device can run them', () => {
+    const shape = { matrices: 1, m: 128 * 128, n: 512, k: 9 * 512 };
+    const { shapes } = chooseLaunch(shape, machine, 'image');
+    expect(shapes).toBe('product of image, 1×16384×512×4096');
+    const chosen = (parameters: object, on = machine) => {
+      const launches = new Launches('a GPU', { 'a GPU': { [shapes!]: { ...parameters } } });
+      return chooseLaunch(shape, { ...on, launches }, 'image').tile;
+    };
+    expect(chosen(tiles[5]!)).toBe(tiles[5]);
+    expect(chosen({ ...tiles[5]!, rows: 65 })).toBe(tiles[0]);
+    const small = { ...machine, maxInvocations: 64 };
+    expect(invocationsOf(tiles[0]!)).toBeGreaterThan(64);
+    expect(invocationsOf(chosen(tiles[0]!, small))).toBeLessThanOrEqual(64);
   });
 
   test('a few rows or columns do not pay for a large tile', () => {

@@ -72,15 +72,17 @@ export const dcnv3GradientWebGpu: WebGpuKernel<DCNv3GradientInputs, DCNv3Gradien
     workgroups: grid(cellCount),
   };
 
-  const launch = chooseLaunch(groupChannels);
+  const targets = images * height * width * groups;
+  const { launch, shapes } = chooseLaunch(groupChannels, targets, machine, 'dcnv3Gradient');
   const centred = centerScale !== undefined;
   const share = centerScale ? [read(centerScale)] : [];
-  const gathered = images * height * width * groups * launch.shares;
+  const gathered = targets * launch.shares;
   const gather: WebGpuStep = {
     shader: gatherShader({ ...sampling, launch, groupChannels, centerScale: centred, deterministic }),
     bindings: [read(offset), read(weights), ...share, read(gy), read(cells), read(list), write(gradient.x)],
     uniforms: words(gathered),
     workgroups: grid(gathered, launch.invocations),
+    launch: shapes,
   };
   const toCentre = gradient.centerScale ? [write(gradient.centerScale)] : [];
   const ofPoints: WebGpuStep = {

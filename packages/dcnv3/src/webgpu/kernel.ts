@@ -17,8 +17,9 @@ export const dcnv3WebGpu: WebGpuKernel<DCNv3Inputs, { y: Slot }, DCNv3Params> = 
   const [, height, width, channels] = x.shape as Map4;
   const [images, outHeight, outWidth] = y.shape as Map4;
   const groupChannels = channels / groups;
-  const launch = chooseLaunch(groupChannels);
-  const count = images * outHeight * outWidth * groups * launch.shares;
+  const places = images * outHeight * outWidth * groups;
+  const { launch, shapes } = chooseLaunch(groupChannels, places, machine);
+  const count = places * launch.shares;
   return [
     {
       shader: dcnv3Shader({
@@ -28,6 +29,7 @@ export const dcnv3WebGpu: WebGpuKernel<DCNv3Inputs, { y: Slot }, DCNv3Params> = 
       bindings: [read(x), read(offset), read(mask), ...(centerScale ? [read(centerScale)] : []), write(y)],
       uniforms: uniforms.words({ count, groups, offsetScale, height, width, outHeight, outWidth }),
       workgroups: linearGrid(Math.ceil(count / launch.invocations), machine),
+      launch: shapes,
     },
   ];
 };

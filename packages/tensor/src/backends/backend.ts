@@ -1,4 +1,5 @@
 import type { DType, HostArray } from '../dtype.js';
+import type { Launches } from '../launches.js';
 import type { Bound, Kernel, KernelParams, Signature, TensorSpec } from '../kernel.js';
 
 /** Memory of a backend that holds a tensor's elements; only the backend that made it looks inside. */
@@ -16,6 +17,8 @@ export interface StepTime {
   /** The backend's own name of the step, for example an exported function. */
   readonly step: string;
   readonly milliseconds: number;
+  /** The class of shapes whose launch parameters it ran with, where these can be tuned. */
+  readonly launch?: string;
 }
 
 /** Told of each step of a kernel once its time is known. */
@@ -42,6 +45,8 @@ export interface BackendRecording {
  */
 export interface Backend {
   readonly name: string;
+  /** Launch parameters, where they can be tuned. */
+  readonly launches?: Launches;
   /** Uninitialised memory for `length` elements. Throws `OutOfMemoryError`. */
   allocate(dtype: DType, length: number): BackendBuffer;
   /** A buffer with a copy of `data`. */

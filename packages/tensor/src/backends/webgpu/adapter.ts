@@ -1,5 +1,6 @@
 /** Finds a GPU: the platform's WebGPU, an adapter, a device with the limits and features that kernels can use. */
 import { DeviceUnavailableError } from '../../errors.js';
+import type { TuningTable } from '../../launches.js';
 import type { WebGpuMachine } from './program.js';
 
 export interface WebGpuOptions {
@@ -12,6 +13,14 @@ export interface WebGpuOptions {
   readonly gpu?: GPU | undefined;
   /** Passed to `requestAdapter`. Default: left to the browser. */
   readonly powerPreference?: GPUPowerPreference | undefined;
+  /**
+   * How the `webgpu` device stores the weights of matrix products and convolutions. `f16` halves their memory and traffic and
+   * rounds them to 11 bits, beyond ±65504 to infinity; sums stay f32, and so do the transformed weights of Winograd's
+   * algorithm, which would lose more. For inference. Default: `f32`.
+   */
+  readonly weightStorage?: 'f32' | 'f16' | undefined;
+  /** Launch parameters from `device.tune`. Default: estimates. */
+  readonly tuning?: TuningTable | undefined;
 }
 
 /** What kernels run on, and how it was found. */
@@ -20,6 +29,8 @@ export interface AcquiredGpu {
   /** Whether the device was made here, and so is destroyed here. */
   readonly owned: boolean;
   readonly machine: WebGpuMachine;
+  /** The adapter in its own words, for tuning tables. */
+  readonly adapter: string;
   /** For a person: the adapter and what it can do. */
   readonly description: string;
   /** Whether the adapter is the CPU in disguise. */
@@ -122,7 +133,7 @@ function describe(
   device: GPUDevice,
   info: GPUAdapterInfo | undefined,
   whose: string,
-): Pick<AcquiredGpu, 'machine' | 'description' | 'software'> {
+): Pick<AcquiredGpu, 'machine' | 'adapter' | 'description' | 'software'> {
   const machine = machineOf(device, info);
   const names = [info?.vendor, info?.architecture, info?.description, info?.device].filter((name) => name);
   const software = info?.isFallbackAdapter === true || softwareNames.test(names.join(' '));
@@ -132,7 +143,12 @@ function describe(
     machine.f16 ? 'f16' : 'no f16',
     machine.subgroups ? 'subgroups' : 'no subgroups',
   ];
-  return { machine, software, description: `${whose}${title} (${traits.join(', ')})` };
+  return {
+    machine,
+    software,
+    adapter: names.join(', ') || 'unknown',
+    description: `${whose}${title} (${traits.join(', ')})`,
+  };
 }
 
 function machineOf(device: GPUDevice, info: GPUAdapterInfo | undefined): WebGpuMachine {

@@ -2,8 +2,9 @@ import { hostArray, hostArrayOver, type DType, type HostArray } from '../../dtyp
 import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
 import { floatToHalf } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
+import { Launches } from '../../launches.js';
 import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
-import type { AcquiredGpu } from './adapter.js';
+import type { AcquiredGpu, WebGpuOptions } from './adapter.js';
 import { BufferPool, type PoolBuffer } from './buffer-pool.js';
 import { WebGpuBuffer, WebGpuMemory } from './memory.js';
 import { Pipelines } from './pipelines.js';
@@ -23,6 +24,13 @@ interface BoundOperand extends WebGpuOperand {
   readonly buffer: WebGpuBuffer;
 }
 
+/** A step that was dispatched while tracing. */
+interface Traced {
+  readonly call: number;
+  readonly step: string;
+  readonly launch: string | undefined;
+}
+
 /** Memory that the steps of one program refer to. */
 interface ProgramMemory {
   readonly target: PoolBuffer | null;
@@ -35,17 +43,20 @@ interface ProgramMemory {
 export class WebGpuBackend implements Backend {
   readonly name = 'webgpu';
   readonly machine: WebGpuMachine;
+  readonly launches: Launches;
   readonly #memory: WebGpuMemory;
   readonly #pipelines: Pipelines;
   readonly #queue: WebGpuQueue;
   readonly #acquired: AcquiredGpu;
   /** While tracing: the steps dispatched that were not reported yet, in order. */
-  #traced: { readonly call: number; readonly step: string }[] | null = null;
+  #traced: Traced[] | null = null;
   #calls = 0;
 
-  constructor(acquired: AcquiredGpu) {
-    const { device, machine } = acquired;
+  constructor(acquired: AcquiredGpu, { weightStorage = 'f32', tuning }: WebGpuOptions = {}) {
+    const { device, adapter } = acquired;
     this.#acquired = acquired;
+    this.launches = new Launches(adapter, tuning);
+    const machine = { ...acquired.machine, weightStorage, launches: this.launches };
     this.machine = machine;
     this.#pipelines = new Pipelines(device);
     this.#queue = new WebGpuQueue(device, this.#pipelines);
@@ -132,13 +143,15 @@ export class WebGpuBackend implements Backend {
   }
 
   trace(report: StepReport | null): void {
-    const traced: { readonly call: number; readonly step: string }[] = [];
+    const traced: Traced[] = [];
     this.#traced = report && traced;
     this.#calls = 0;
     let told = 0;
     const tell = (milliseconds: number): void => {
       const entry = traced[told++];
-      if (entry) report?.(entry.call, { step: entry.step, milliseconds });
+      if (!entry) return;
+      const { call, step, launch } = entry;
+      report?.(call, { step, milliseconds, ...(launch !== undefined && { launch }) });
     };
     this.#queue.trace(report && tell);
   }
@@ -160,9 +173,10 @@ export class WebGpuBackend implements Backend {
 
   #run(kernel: string, steps: readonly WebGpuStep[], target: PoolBuffer | null): void {
     const own: ProgramMemory = { target, scratch: new Map(), transient: [] };
+    // Before anything is allocated or dispatched.
+    for (const step of steps) this.#checkStep(kernel, step);
     try {
       for (const step of steps) {
-        this.#checkStep(kernel, step);
         const { shader, bindings, uniforms, workgroups } = step;
         // Preparing an operand dispatches steps of its own, which come first.
         for (const { resource } of bindings) if (resource.kind === 'prepared') this.#prepare(kernel, resource, own);
@@ -170,7 +184,7 @@ export class WebGpuBackend implements Backend {
         const pipeline = this.#pipelines.get(shader, bindings, uniforms !== undefined);
         const dispatch = { pipeline, buffers, words: uniforms ?? null, grid: workgroups };
         if (this.#memory.recording) this.#memory.recording.note(dispatch);
-        else this.#dispatch(dispatch, this.#calls);
+        else this.#dispatch(dispatch, this.#calls, step.launch);
       }
     } finally {
       for (const buffer of own.scratch.values()) this.#memory.give(buffer);
@@ -178,13 +192,14 @@ export class WebGpuBackend implements Backend {
     }
   }
 
-  #dispatch(dispatch: Dispatch, call: number): void {
-    this.#traced?.push({ call, step: dispatch.pipeline.name });
+  #dispatch(dispatch: Dispatch, call: number, launch?: string): void {
+    this.#traced?.push({ call, step: dispatch.pipeline.name, launch });
     this.#queue.dispatch(dispatch);
   }
 
   #checkStep(kernel: string, { shader, bindings, uniforms = [], workgroups }: WebGpuStep): void {
     const { maxStorageBuffers, maxWorkgroupsPerDimension } = this.machine;
+    for (const { resource } of bindings) if ('bytes' in resource) this.#memory.pool.sizeClass(resource.bytes);
     const fits = workgroups.every((n) => Number.isInteger(n) && n >= 1 && n <= maxWorkgroupsPerDimension);
     if (!fits || bindings.length > maxStorageBuffers || uniforms.length > maxUniformWords) {
       throw new IIError(

@@ -7,6 +7,7 @@
  * words are `@group(1) @binding(0)` (see `wgsl.ts`, which writes both declarations).
  */
 import type { Bound, KernelParams, Signature, TensorSpec } from '../../kernel.js';
+import type { LaunchChooser } from '../../launches.js';
 
 /**
  * The text of a shader. Made by {@link defineShader}, so that equal parameters give the same object: the backend finds
@@ -67,6 +68,8 @@ export interface WebGpuStep {
   readonly uniforms?: readonly number[];
   /** A step without work is left out of the program instead. */
   readonly workgroups: WorkgroupGrid;
+  /** The class of shapes for which its launch parameters were chosen (`LaunchChooser.choose`), where they were. */
+  readonly launch?: string;
 }
 
 /** What a kernel may adapt its program to: the device's features and limits. */
@@ -93,6 +96,8 @@ export interface WebGpuMachine {
   /** As the adapter describes itself, lower case, possibly empty: for choices by kind of GPU and tuning tables. */
   readonly vendor: string;
   readonly architecture: string;
+  /** Launch parameters measured on this device. Absent: kernels go by their own estimates. */
+  readonly launches?: LaunchChooser;
 }
 
 /** A kernel's work on the GPU as a pure description: no GPU is needed to call it. */

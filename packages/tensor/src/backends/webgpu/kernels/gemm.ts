@@ -104,11 +104,13 @@ ${resultWgsl(result)}
 
 /** The steps that compute `result = epilogue(left · right)` for each matrix; no work leaves no step. */
 export function product(p: Product, machine: WebGpuMachine): WebGpuStep[] {
-  return p.matrices * p.m * p.n === 0 ? [] : launchProduct(p, chooseLaunch(p, machine), machine);
+  if (p.matrices * p.m * p.n === 0) return [];
+  const operands = `${p.left.kind} and ${p.right.kind}${p.right.kind === 'packed' && p.right.half ? ' halves' : ''}`;
+  return launchProduct(p, chooseLaunch(p, machine, operands), machine);
 }
 
 /** {@link product} with given launch parameters, of at least one element. */
-export function launchProduct(p: Product, { tile, splits }: Launch, machine: WebGpuMachine): WebGpuStep[] {
+export function launchProduct(p: Product, { tile, splits, shapes }: Launch, machine: WebGpuMachine): WebGpuStep[] {
   const { matrices, m, n, k, left, right, rowStride, matrixStride, epilogue } = p;
   const n4 = Math.ceil(n / 4);
   const affordable = Math.max(1, Math.min(splits, Math.floor(machine.maxBindingBytes / (matrices * m * n4 * 16))));
@@ -125,11 +127,13 @@ export function launchProduct(p: Product, { tile, splits }: Launch, machine: Web
   const result = partial
     ? { partial: true, vectors: true, epilogue: noEpilogue }
     : { partial: false, vectors, epilogue };
+  const launch = shapes === undefined ? {} : { launch: shapes };
   const step: WebGpuStep = {
     shader: gemmShader({ tile, whole, left, right, result }),
     bindings: [read(p.leftFrom), read(p.rightFrom), ...(partial ? [write(partial)] : finish)],
     uniforms: gemmBlock(left, right).words({ firstMatrix: 0, ...sizes, ...p.uniforms }),
     workgroups: linearGrid(blocks, machine),
+    ...launch,
   };
   if (!partial) return [step];
   const count = matrices * m * n4;
@@ -138,6 +142,7 @@ export function launchProduct(p: Product, { tile, splits }: Launch, machine: Web
     bindings: [read(partial), ...finish],
     uniforms: sumBlock.words({ m, n, n4, parts, count, rowStride, matrixStride }),
     workgroups: linearGrid(Math.ceil(count / sumInvocations), machine),
+    ...launch,
   };
   return [step, sum];
 }

@@ -1,3 +1,4 @@
+import { sizeClass } from '../../../launches.js';
 import type { WebGpuMachine } from '../program.js';
 
 /** The launch parameters of a matrix product. */
@@ -20,6 +21,8 @@ export interface Tile {
 export interface Launch {
   readonly tile: Tile;
   readonly splits: number;
+  /** The class of shapes that it was chosen for. */
+  readonly shapes?: string;
 }
 
 export interface ProductShape {
@@ -30,7 +33,7 @@ export interface ProductShape {
 }
 
 /** What a tile depends on of a device. */
-export type TileMachine = Pick<WebGpuMachine, 'maxWorkgroupBytes' | 'maxInvocations' | 'vendor'>;
+export type TileMachine = Pick<WebGpuMachine, 'maxWorkgroupBytes' | 'maxInvocations' | 'vendor' | 'launches'>;
 
 /** Vendors whose GPUs have few registers per invocation, by the names of adapters, and the sums that still fit them. */
 const fewRegisters = { vendors: ['intel', 'arm', 'qualcomm', 'img-tec'], sums: 32 };
@@ -89,32 +92,59 @@ export const workgroupBytes = ({ rows, columns, depth }: Tile): number =>
 /** Every tile that {@link chooseLaunch} may take. */
 export const tiles: readonly Tile[] = candidates.map((candidate) => candidate.tile);
 
+/** Tiles that a device can run, whether or not they suit it. */
+const fitting = ({ maxWorkgroupBytes, maxInvocations }: TileMachine): Candidate[] =>
+  candidates.filter(({ tile }) => workgroupBytes(tile) <= maxWorkgroupBytes && invocationsOf(tile) <= maxInvocations);
+
 /**
- * The tile that takes the least time by the estimates above, with the sums split where there are too few workgroups to
- * keep the device busy.
+ * The launch parameters of a product: the tile that was measured to be the fastest, or the one that takes the least time by the
+ * estimates above. The sums are split where there are too few workgroups to keep the device busy.
+ *
+ * @param operands names what the product reads, which its time depends on, too.
  */
-export function chooseLaunch({ matrices, m, n, k }: ProductShape, machine: TileMachine): Launch {
+export function chooseLaunch(shape: ProductShape, machine: TileMachine, operands = 'matrix'): Launch {
+  const estimated = estimateTile(shape, machine);
+  const { matrices, m, n, k } = shape;
+  const shapes = `product of ${operands}, ${[matrices, m, n, k].map(sizeClass).join('×')}`;
+  const all = fitting(machine).map((candidate) => candidate.tile);
+  const tile = machine.launches?.choose(shapes, all, estimated) ?? estimated;
+  return {
+    tile,
+    splits: estimate(
+      shape,
+      candidates.find((candidate) => candidate.tile === tile)!,
+    ).splits,
+    shapes,
+  };
+}
+
+function estimateTile(shape: ProductShape, machine: TileMachine): Tile {
   // The last tile fits the least that WebGPU lets a device offer.
-  let best: Launch = { tile: tiles.at(-1)!, splits: 1 };
+  let best = tiles.at(-1)!;
   let bestTime = Infinity;
   const mostSums = fewRegisters.vendors.includes(machine.vendor) ? fewRegisters.sums : Infinity;
-  for (const { tile, efficiency } of candidates) {
-    if (workgroupBytes(tile) > machine.maxWorkgroupBytes) continue;
-    if (invocationsOf(tile) > machine.maxInvocations) continue;
+  for (const candidate of fitting(machine)) {
+    const { tile } = candidate;
     if (tile.invocationRows * tile.invocationColumns > mostSums) continue;
-    const blocks = matrices * Math.ceil(m / tile.rows) * Math.ceil(n / tile.columns);
-    const sums = tile.invocationRows * tile.invocationColumns;
-    // Per term of the sums, in multiply-adds of an invocation: what a busy device takes, and what one does that
-    // waits for a single workgroup.
-    const throughput = (blocks * tile.rows * tile.columns) / (efficiency * busyInvocations);
-    const latency = sums + stagingCost;
-    const splits = Math.max(1, Math.min(Math.floor(latency / throughput), Math.floor(k / leastDepth), mostSplits));
-    const time = throughput + latency / splits;
+    const { time } = estimate(shape, candidate);
     if (time >= bestTime) continue;
-    best = { tile, splits };
+    best = tile;
     bestTime = time;
   }
   return best;
+}
+
+/** The time of a product per term of its sums, in multiply-adds of an invocation, with its sums split as far as it pays. */
+function estimate(
+  { matrices, m, n, k }: ProductShape,
+  { tile, efficiency }: Candidate,
+): { time: number; splits: number } {
+  const blocks = matrices * Math.ceil(m / tile.rows) * Math.ceil(n / tile.columns);
+  // What a busy device takes, and what one does that waits for a single workgroup.
+  const throughput = (blocks * tile.rows * tile.columns) / (efficiency * busyInvocations);
+  const latency = tile.invocationRows * tile.invocationColumns + stagingCost;
+  const splits = Math.max(1, Math.min(Math.floor(latency / throughput), Math.floor(k / leastDepth), mostSplits));
+  return { time: throughput + latency / splits, splits };
 }
 
 /**
