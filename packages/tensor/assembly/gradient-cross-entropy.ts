@@ -5,7 +5,7 @@ import { address, storeFirst, word } from './simd';
 /** The label at `index`; labels are u8 or i32. */
 // @ts-ignore: decorator
 @inline
-function labelAt(labels: usize, bytes: i32, index: i32): i32 {
+export function labelAt(labels: usize, bytes: i32, index: i32): i32 {
   return bytes == 1 ? <i32>load<u8>(labels + <usize>index) : load<i32>(labels + (<usize>index << 2));
 }
 

@@ -106,6 +106,16 @@ await measure('gradients', [
     const labels = device.tensor(new Uint8Array(128 * 128), logits.slice(0, 3));
     return () => gradients.crossEntropyGradient(x, labels, scale, { ignoreIndex: 255 });
   }),
+  .../** @type {const} */ (['Forward', 'Gradient']).map((pass) =>
+    streamed(`resizeCrossEntropy${pass} to 512×512`, [logits], (random, device) => {
+      const [x, scale] = [random(...logits), random()];
+      const labels = device.tensor(new Uint8Array(512 * 512), [1, 512, 512]);
+      return () =>
+        pass === 'Forward'
+          ? gradients.resizeCrossEntropyForward(x, labels, { ignoreIndex: 255 })
+          : gradients.resizeCrossEntropyGradient(x, labels, scale, { ignoreIndex: 255 });
+    }),
+  ),
   streamed(
     'adamWStep',
     Array.from({ length: 7 }, () => [1 << 22]),

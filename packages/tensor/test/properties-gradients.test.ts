@@ -12,9 +12,11 @@ import {
   layerNormGradient,
   layerNormParameterGradient,
   resizeBilinearGradient,
+  resizeCrossEntropyForward,
+  resizeCrossEntropyGradient,
   unaryGradient,
 } from '../src/ops/gradients/index.js';
-import { add, mul, type UnaryFunction } from '../src/ops/index.js';
+import { add, exp, mul, type UnaryFunction } from '../src/ops/index.js';
 import { drawn, expectAsReference, forEveryFastDevice, random } from './support.js';
 
 const size = fc.constantFrom(0, 1, 1, 2, 3, 4, 5, 7, 8, 13);
@@ -239,5 +241,61 @@ await forEveryFastDevice((device) => {
       );
     });
     await fc.assert(property, drawn(60, device));
+  });
+
+  test.for(['loss', 'correct', 'gx'] as const)('cross entropy of resized logits: %s', async (output) => {
+    const cases = fc.record({
+      image: fc.record({ n: fc.integer({ min: 0, max: 2 }), from: sides, to: sides }),
+      channels: fc.constantFrom(1, 2, 3, 4, 7, 12, 19, 150),
+      ignored: fc.constantFrom(255, 0),
+      dtype: fc.constantFrom('u8', 'i32'),
+    });
+    const property = fc.asyncProperty(cases, async ({ image: { n, from, to }, channels, ignored, dtype }) => {
+      const drawnLabels = random([n, ...to], { seed: 2, low: 0, high: channels + 1 });
+      const labels = Array.from(drawnLabels.data, (v) => (Math.floor(v) === channels ? ignored : Math.floor(v)));
+      const inputs = {
+        x: random([n, ...from, channels], { low: -4, high: 4 }),
+        labels: { shape: drawnLabels.shape, data: dtype === 'u8' ? Uint8Array.from(labels) : Int32Array.from(labels) },
+        scale: random([], { seed: 3, low: 0.1 }),
+      };
+      const options = { ignoreIndex: ignored };
+      await expectAsReference(
+        device,
+        inputs,
+        ({ x, labels: given, scale }) =>
+          output === 'gx'
+            ? resizeCrossEntropyGradient(x, given, scale, options)
+            : resizeCrossEntropyForward(x, given, options)[output],
+        {
+          kind: output === 'correct' ? 'exact' : output === 'gx' ? 'sum' : 'function',
+          // Terms of both signs cancel: what is left of them is measured against one label's gradient.
+          ...(output === 'gx' && { magnitude: ({ x, scale }) => mul(exp(mul(x, 0)), scale) }),
+          ...(output === 'loss' && { magnitude: ({ x }) => x }),
+        },
+      );
+    });
+    await fc.assert(property, drawn(60, device));
+  });
+
+  test('cross entropy of resized logits, large enough to be split', async () => {
+    const labels = random([2, 67, 83], { seed: 2, low: 0, high: 20 }).data;
+    const inputs = {
+      x: random([2, 17, 21, 19], { low: -4, high: 4 }),
+      labels: { shape: [2, 67, 83], data: Uint8Array.from(labels, (v) => (v >= 19 ? 255 : v)) },
+      scale: random([], { seed: 3, low: 0.1 }),
+    };
+    const options = { ignoreIndex: 255 };
+    await expectAsReference(
+      device,
+      inputs,
+      ({ x, labels: given, scale }) => resizeCrossEntropyGradient(x, given, scale, options),
+      { kind: 'sum' },
+    );
+    await expectAsReference(
+      device,
+      inputs,
+      ({ x, labels: given }) => resizeCrossEntropyForward(x, given, options).loss,
+      { kind: 'function' },
+    );
   });
 });

@@ -15,6 +15,10 @@ import {
   layerNormParameterGradientWebGpu,
 } from '../src/backends/webgpu/kernels/gradients/norm.js';
 import {
+  resizeCrossEntropyGradientWebGpu,
+  resizeCrossEntropyWebGpu,
+} from '../src/backends/webgpu/kernels/gradients/resize-cross-entropy.js';
+import {
   adaptiveAvgPool2dGradientWebGpu,
   resizeBilinearGradientWebGpu,
 } from '../src/backends/webgpu/kernels/gradients/spatial.js';
@@ -74,10 +78,16 @@ test('every program over images is one that WebGPU takes', () => {
   const kernel = fc.tuple(fc.constantFrom(1, 3, 5, 7), fc.constantFrom(1, 2, 3, 5));
   const image = fc.tuple(fc.constantFrom(1, 2), size, size, fc.constantFrom(1, 2, 3, 64, 150));
   fc.assert(
-    fc.property(image, sides, kernel, ([n, h, w, c], [ho, wo], taps) => {
+    fc.property(image, sides, kernel, fc.constantFrom('u8', 'i32'), ([n, h, w, c], [ho, wo], taps, dtype) => {
       const [gx, gy] = [operand([n, h, w, c]), operand([n, ho, wo, c])];
       expectValidProgram(resizeBilinearGradientWebGpu({ gy }, { gx }, {}, machine));
       expectValidProgram(adaptiveAvgPool2dGradientWebGpu({ gy }, { gx }, {}, machine));
+      const given = { x: gx, labels: operand([n, ho, wo], dtype) };
+      const results = { loss: operand([n, ho, wo]), correct: operand([n, ho, wo]) };
+      expectValidProgram(resizeCrossEntropyWebGpu(given, results, { ignoreIndex: 255 }, machine));
+      const scaled = { ...given, scale: operand([]) };
+      const result = { gx: operand(gx.shape) };
+      expectValidProgram(resizeCrossEntropyGradientWebGpu(scaled, result, { ignoreIndex: 255 }, machine));
       const gw = operand([c, 1, ...taps]);
       const params = { stride: [1, 2], padding: [1, 0], dilation: [2, 1] } as const;
       expectValidProgram(depthwiseConv2dWeightGradientWebGpu({ x: gx, gy }, { gw }, params, machine));

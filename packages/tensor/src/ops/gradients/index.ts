@@ -8,4 +8,5 @@ export * from './conv2d-winograd.js';
 export * from './cross-entropy.js';
 export * from './elementwise.js';
 export * from './norm.js';
+export * from './resize-cross-entropy.js';
 export * from './spatial.js';

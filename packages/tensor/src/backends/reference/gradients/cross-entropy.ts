@@ -5,7 +5,10 @@ import type {
   CrossEntropyOutputs,
   CrossEntropyParams,
 } from '../../../ops/gradients/cross-entropy.js';
+import { sizeOf, type Shape } from '../../../shape.js';
 import type { ReferenceArray } from '../backend.js';
+import { resizeBilinearReference } from '../spatial.js';
+import { resizeBilinearGradientReference } from './spatial.js';
 
 /** The largest element of a row, its index, and the logarithm of `Σ e^(x − largest)`. */
 function rowSoftmax(x: Float64Array, row: number, channels: number): { best: number; largest: number; log: number } {
@@ -49,4 +52,36 @@ export function crossEntropyGradientReference(
       gx.data[row + c] = label === ignoreIndex ? 0 : factor * (softmax - (c === label ? 1 : 0));
     }
   }
+}
+
+function floats(shape: Shape): ReferenceArray {
+  return { shape, dtype: 'f32', data: new Float64Array(sizeOf(shape)) };
+}
+
+/** The logits at the size of the labels. */
+function resized(x: ReferenceArray, labels: ReferenceArray): ReferenceArray {
+  const logits = floats([...labels.shape, x.shape.at(-1)!]);
+  resizeBilinearReference({ x }, { y: logits });
+  return logits;
+}
+
+/** Literally the two steps that the fused kernels must equal. */
+export function resizeCrossEntropyReference(
+  { x, labels }: Bound<CrossEntropyInputs, ReferenceArray>,
+  outputs: Bound<CrossEntropyOutputs, ReferenceArray>,
+  params: CrossEntropyParams,
+): void {
+  crossEntropyReference({ x: resized(x, labels), labels }, outputs, params);
+}
+
+/** Literally the steps that the fused kernels must equal. */
+export function resizeCrossEntropyGradientReference(
+  { x, labels, scale }: Bound<CrossEntropyGradientInputs, ReferenceArray>,
+  { gx }: { readonly gx: ReferenceArray },
+  params: CrossEntropyParams,
+): void {
+  const logits = resized(x, labels);
+  const gradient = floats(logits.shape);
+  crossEntropyGradientReference({ x: logits, labels, scale }, { gx: gradient }, params);
+  resizeBilinearGradientReference({ gy: gradient }, { gx });
 }
