@@ -1,4 +1,5 @@
 import { FormatError, readSafetensors, type ByteSource, type StateDict, type StoredTensor } from '@ii/tensor';
+import { TRAINING_KEY, withoutOptimizer } from './checkpoint-training.js';
 import { readPth, type PlainObject } from './pth/index.js';
 import { describeContent, isSafetensors, isZip, startOf } from './source/content.js';
 
@@ -46,7 +47,9 @@ async function readCheckpoint(source: ByteSource, signal: AbortSignal | undefine
   const start = await startOf(source, signal);
   if (isSafetensors(size, start)) {
     const { tensors, metadata } = await readSafetensors(source, { signal });
-    return { name, format: 'safetensors', tensors: withoutPrefix(tensors, name), meta: { ...metadata } };
+    // What a training run goes on from holds more than the model.
+    const own = TRAINING_KEY in metadata ? withoutOptimizer(tensors) : tensors;
+    return { name, format: 'safetensors', tensors: withoutPrefix(own, name), meta: { ...metadata } };
   }
   if (!isZip(start) && start[0] !== 0x80) {
     throw new FormatError(

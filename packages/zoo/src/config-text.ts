@@ -1,7 +1,9 @@
 /**
- * Values from the configuration that mmsegmentation stores in a checkpoint as Python text (`meta.config`). The text is
- * searched by narrow patterns and never evaluated.
+ * Values from the configuration that a checkpoint carries: a file of ours as JSON (`meta.ii_config`), one of mmsegmentation
+ * as Python text (`meta.config`), which is searched by narrow patterns and never evaluated.
  */
+import { IIError } from '@ii/tensor';
+import { parseConfig } from './config-file.js';
 import type { TestScale } from './models/model.js';
 import type { PlainObject } from './pth/index.js';
 
@@ -19,8 +21,30 @@ export interface ConfigText {
 const NUMBER = String.raw`[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?`;
 const LIST = String.raw`[[(]\s*\d+(?:\s*,\s*\d+)*\s*,?\s*[\])]`;
 
-/** Reads `meta.config`; without such a text every value is undefined. */
+/** Key of a model configuration file's text in the metadata of the checkpoints that we train. */
+export const CONFIG_KEY = 'ii_config';
+
+/** Reads the configuration in the metadata; without one every value is undefined. */
 export function readConfigText(meta: PlainObject): ConfigText {
+  const own = meta[CONFIG_KEY];
+  return (typeof own === 'string' ? readOwn(own) : null) ?? readPython(meta);
+}
+
+/** A configuration file of ours; null if the text is damaged. */
+function readOwn(text: string): ConfigText | null {
+  try {
+    const { config, testScale } = parseConfig(text);
+    const { offsetScale = 1, dropPathRate = 0, layerScale = null, postNorm = false } = config.backbone;
+    const { level2PostNormBlockIds = null } = config.backbone;
+    const { poolScales = [1, 2, 3, 6] } = config.decodeHead ?? {};
+    return { offsetScale, dropPathRate, layerScale, postNorm, level2PostNormBlockIds, poolScales, testScale };
+  } catch (error) {
+    if (!(error instanceof IIError)) throw error;
+    return null;
+  }
+}
+
+function readPython(meta: PlainObject): ConfigText {
   const text = typeof meta['config'] === 'string' ? meta['config'].replaceAll(/#.*$/gm, '') : '';
   const optionalNumber = (value: string): number | null => (value === 'None' ? null : Number(value));
   const optionalList = (value: string): number[] | null => (value === 'None' ? null : wholeNumbers(value));

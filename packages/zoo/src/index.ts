@@ -11,3 +11,4 @@ export { officialModels } from './models/official.js';
 export type { OfficialTraining, TrainingRecipe } from './models/training-recipe.js';
 export { readPth, type PlainObject, type PlainValue, type PthFile } from './pth/index.js';
 export { countModel, findModel, getModel, UnknownModelError, zooModels, type ModelCounts } from './registry.js';
+export * from './training/index.js';

@@ -31,7 +31,7 @@ const POINTS = 9;
 /**
  * Finds out the configuration of a UPerNet on InternImage from its checkpoint's tensors (names and shapes only).
  *
- * @param options.meta the checkpoint's metadata, of which `config` is read.
+ * @param options.meta the checkpoint's metadata, of which `ii_config` or `config` is read.
  * @param options.name what messages call the checkpoint.
  * @throws UnknownCheckpointError when it is another kind of model (saying which), when tensors that tell a value are
  *   missing or contradict each other, or when a value cannot be told and has to be given in a configuration file.

@@ -10,6 +10,7 @@ import { EXIT, Output, type CliStream } from './output.js';
 import { Progress } from './progress.js';
 import { addSegment } from './segment.js';
 import { addSynthesize } from './synthesize.js';
+import { addTrain } from './train.js';
 
 export interface MainOptions {
   /** Default: the process's. */
@@ -44,6 +45,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     addInfo(program, session);
     addSegment(program, session);
     addEvaluate(program, session);
+    addTrain(program, session);
     addConvert(program, session);
     addBench(program, session);
     addSynthesize(program, session);

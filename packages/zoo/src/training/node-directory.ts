@@ -1,0 +1,46 @@
+import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { writeAtomically } from '../atomic-file.js';
+import { checkWritable, WriteError } from '../images/index.js';
+import { fileSource } from '../source/file-source.js';
+import type { WorkDirectory } from './work-directory.js';
+
+/** What a process that was killed while it wrote leaves behind. */
+const TEMPORARY = /^\.(latest|best)\.safetensors\.[0-9a-f]{12}\.tmp$/;
+
+/**
+ * A work directory on disk (in Node); it is made if there is none. Parts of checkpoints that a killed run left are
+ * removed.
+ *
+ * @throws WriteError, before any work is done, when the folder cannot be made or written to.
+ */
+export async function nodeWorkDirectory(path: string): Promise<WorkDirectory> {
+  const folder = resolve(path);
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new WriteError(`cannot make the work directory ${folder}: ${reason}`, { cause });
+  }
+  await checkWritable(join(folder, 'latest.safetensors'));
+  for (const name of await readdir(folder)) if (TEMPORARY.test(name)) await rm(join(folder, name), { force: true });
+  const location = (name: string): string => join(folder, name);
+  return {
+    location,
+    open: async (name) => {
+      const exists = await stat(location(name)).catch(() => undefined);
+      return exists && fileSource(location(name));
+    },
+    write: async (name, write) => {
+      await writeAtomically(location(name), write);
+    },
+    append: async (name, text) => {
+      try {
+        await appendFile(location(name), text);
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new WriteError(`cannot write ${location(name)}: ${reason}`, { cause });
+      }
+    },
+  };
+}
