@@ -116,7 +116,7 @@ A \`.pth\` of ${Math.round(steps[0].bytes / 1e6)} MB with the tensors of InternI
 with 2 threads. The first result is a photo's label map; before it, kernels are compiled and weights prepared (warm-up).
 
 ${table(
-  ['step', 'time', 'GB/s', 'of it loading', 'warm-up', 'a later photo'],
+  ['step', 'time', 'GB/s (loading)', 'of it loading', 'warm-up', 'a later photo'],
   steps.map(({ name, ms, gbps, loadMs, loadGbps, warmupMs, laterMs }) => [
     ...[name, perMs(ms), (gbps ?? loadGbps)?.toFixed(2) ?? '', perMs(loadMs), perMs(warmupMs), perMs(laterMs)],
   ]),

@@ -31,7 +31,7 @@ export const entryBytes: usize = 48;
 /** Rows of K that a block of the product takes, at most. */
 // @ts-ignore: decorator
 @inline
-const blockDepth: i32 = 384;
+const blockDepth: i32 = 512;
 
 // @ts-ignore: decorator
 @inline

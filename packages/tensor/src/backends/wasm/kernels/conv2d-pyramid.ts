@@ -38,7 +38,7 @@ const chunkColumns = 160;
 /** Rows of a chunk at least: the rows of each level at its upper and lower edge are computed by its neighbours too. */
 const chunkRows = 8;
 /** Pixels of a level whose products are computed together: enough to make good use of the weights that are read. */
-const groupPixels = 96;
+const groupPixels = 192;
 
 /** Sizes in assembly/pyramid-level.ts. */
 const stateBytes = 128;

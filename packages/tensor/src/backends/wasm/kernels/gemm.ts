@@ -4,8 +4,8 @@
 import { f32, scratch, type WasmArgument, type WasmMachine, type WasmStep } from '../program.js';
 import { matrixBytes, packedBytes, panelColumns, panelsOf, zerosOffset, type PackedMatrices } from './packing.js';
 
-/** Rows of K that a block takes: a panel of them (32 bytes each) stays in the first-level cache. */
-const blockDepth = 384;
+/** Rows of K that a block takes: a panel of them (32 bytes each) stays in the first-level cache beside the rows of a tile. */
+const blockDepth = 512;
 /** Rows of a block, a multiple of every tile's; with {@link blockDepth} it stays in the second-level cache. */
 const blockRows = 96;
 /** Panels of a chunk, so that the block's part of the result stays there too. */
