@@ -168,6 +168,15 @@ const checks: { readonly [K in keyof typeof ops]?: readonly Check[] } = {
       run: (a, b, w, ...rest) => ops.conv2dPyramid([a!, b!], w!, withEpilogue(rest)),
     },
   ],
+  resizeCrossEntropy: [
+    {
+      inputs: [[[2, 3, 2, 4], -3, 3]],
+      run: (x) => {
+        const truth = Array.from({ length: 2 * 5 * 7 }, (_, i) => (i % 9 === 4 ? 255 : (i * 5) % 4));
+        return ops.resizeCrossEntropy(x, labels(truth, [2, 5, 7])).loss;
+      },
+    },
+  ],
   crossEntropy: [
     {
       inputs: [[[2, 3, 4], -3, 3]],

@@ -1,4 +1,4 @@
-import { ShapeError, add, crossEntropy, div, mul, resizeBilinear, scope, type Tensor } from '@ii/tensor';
+import { ShapeError, add, div, mul, resizeCrossEntropy, scope, type Tensor } from '@ii/tensor';
 import type { UperNet } from './upernet.js';
 
 /** What a head's predictions are worth; scalars. */
@@ -32,20 +32,19 @@ export function losses(network: UperNet, images: Tensor, labels: Tensor): Losses
       `losses: labels [${labels.shape.join(', ')}] do not fit images [${images.shape.join(', ')}]: expected [N, H, W] of the same sizes`,
     );
   }
-  const size = [height!, width!] as const;
   return scope(() => {
     const maps = network.backbone.forward(images);
-    const decode = headLoss(network.decodeHead.forward(maps), labels, size, 1);
+    const decode = headLoss(network.decodeHead.forward(maps), labels, 1);
     const { auxiliaryHead, config } = network;
     if (!auxiliaryHead || !config.auxiliaryHead) return { total: decode.loss, decode };
-    const auxiliary = headLoss(auxiliaryHead.forward(maps), labels, size, config.auxiliaryHead.lossWeight);
+    const auxiliary = headLoss(auxiliaryHead.forward(maps), labels, config.auxiliaryHead.lossWeight);
     return { total: add(decode.loss, auxiliary.loss), decode, auxiliary };
   });
 }
 
-function headLoss(logits: Tensor, labels: Tensor, size: readonly [number, number], weight: number): HeadLoss {
+function headLoss(logits: Tensor, labels: Tensor, weight: number): HeadLoss {
   return scope(() => {
-    const { loss, correct, valid } = crossEntropy(resizeBilinear(logits, size), labels);
+    const { loss, correct, valid } = resizeCrossEntropy(logits, labels);
     return { loss: weight === 1 ? loss : mul(loss, weight), accuracy: div(correct, valid) };
   });
 }

@@ -1,12 +1,17 @@
 import { differentiable } from '../autograd/tape.js';
 import { ShapeError } from '../errors.js';
 import { scope } from '../scope.js';
-import { sameShape, showShape } from '../shape.js';
+import { sameShape, showShape, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { binary } from './binary.js';
-import { checkDType } from './check.js';
+import { checkDType, checkRank } from './check.js';
 import { cast } from './elementwise.js';
-import { crossEntropyForward, crossEntropyGradient } from './gradients/index.js';
+import {
+  crossEntropyForward,
+  crossEntropyGradient,
+  resizeCrossEntropyForward,
+  resizeCrossEntropyGradient,
+} from './gradients/index.js';
 import { reshape } from './layout.js';
 import { sum } from './reduce.js';
 
@@ -20,39 +25,72 @@ export interface CrossEntropyOptions {
   readonly divisor?: 'all' | 'valid';
 }
 
+/** Scalars. Only `loss` has a gradient. */
+export interface CrossEntropy {
+  readonly loss: Tensor;
+  /** Number of pixels that are not ignored. */
+  readonly valid: Tensor;
+  /** Number of those whose largest logit is their label's. */
+  readonly correct: Tensor;
+}
+
 /**
  * Cross entropy of softmaxed logits, averaged over the pixels: `−log softmax(x)[label]`, 0 where the label is ignored.
  * Source: `mmseg/models/losses/cross_entropy_loss.py`.
  *
  * @param x logits `[…, C]`, f32.
  * @param labels `[…]`, u8 or i32, from 0 to C − 1 or `ignoreIndex`; any other label makes the loss NaN.
- * @returns scalars: `loss`; `valid`, the number of pixels that are not ignored; and `correct`, the number of those whose
- *   largest logit is their label's. Only `loss` has a gradient.
  * @throws ShapeError or DTypeError when the labels do not fit the logits.
  */
-export function crossEntropy(
-  x: Tensor,
-  labels: Tensor,
-  { ignoreIndex = 255, divisor = 'all' }: CrossEntropyOptions = {},
-): { loss: Tensor; correct: Tensor; valid: Tensor } {
-  checkDType('crossEntropy x', x);
-  checkDType('crossEntropy labels', labels, ['u8', 'i32']);
-  const pixels = labels.size;
-  if (pixels === 0 || !sameShape(labels.shape, x.shape.slice(0, -1))) {
+export function crossEntropy(x: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): CrossEntropy {
+  check('crossEntropy', x, labels, x.shape.slice(0, -1));
+  return averaged('crossEntropy', x, labels, options, crossEntropyForward, crossEntropyGradient);
+}
+
+/**
+ * `crossEntropy(resizeBilinear(x, [H, W]), labels)`, without storing logits of the labels' size: what a segmentation head is
+ * trained by.
+ *
+ * @param x logits `[N, h, w, C]`, f32.
+ * @param labels `[N, H, W]`, u8 or i32, from 0 to C − 1 or `ignoreIndex`; any other label makes the loss NaN.
+ * @throws ShapeError or DTypeError when the labels do not fit the logits.
+ */
+export function resizeCrossEntropy(x: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): CrossEntropy {
+  checkRank('resizeCrossEntropy x', x, 4, '[N, h, w, C]');
+  checkRank('resizeCrossEntropy labels', labels, 3, '[N, H, W]');
+  check('resizeCrossEntropy', x, labels, [x.shape[0]!, ...labels.shape.slice(1)]);
+  return averaged('resizeCrossEntropy', x, labels, options, resizeCrossEntropyForward, resizeCrossEntropyGradient);
+}
+
+function check(what: string, x: Tensor, labels: Tensor, expected: Shape): void {
+  checkDType(`${what} x`, x);
+  checkDType(`${what} labels`, labels, ['u8', 'i32']);
+  if (labels.size === 0 || x.size === 0 || !sameShape(labels.shape, expected)) {
     throw new ShapeError(
-      `crossEntropy: labels ${showShape(labels.shape)} do not fit logits ${showShape(x.shape)}: expected at least one pixel and ${showShape(x.shape.slice(0, -1))}`,
+      `${what}: labels ${showShape(labels.shape)} do not fit logits ${showShape(x.shape)}: expected at least one pixel and ${showShape(expected)}`,
     );
   }
+}
+
+function averaged(
+  name: string,
+  x: Tensor,
+  labels: Tensor,
+  { ignoreIndex = 255, divisor = 'all' }: CrossEntropyOptions,
+  forward: typeof crossEntropyForward,
+  backward: typeof crossEntropyGradient,
+): CrossEntropy {
+  const pixels = labels.size;
   return scope(() => {
-    const each = crossEntropyForward(x, labels, { ignoreIndex });
+    const each = forward(x, labels, { ignoreIndex });
     const valid = validPixels(labels, ignoreIndex);
     const loss = differentiable(binary('div', sum(each.loss), divisor === 'all' ? pixels : valid), {
-      name: 'crossEntropy',
+      name,
       inputs: [x],
       saved: [x, labels, valid],
       gradient: (gy, [logits, truth, count]) => {
         const scale = reshape(binary('div', gy, divisor === 'all' ? pixels : count!), []);
-        return [crossEntropyGradient(logits!, truth!, scale, { ignoreIndex })];
+        return [backward(logits!, truth!, scale, { ignoreIndex })];
       },
     });
     return { loss, correct: sum(each.correct), valid };
