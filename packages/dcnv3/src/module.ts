@@ -7,7 +7,6 @@ import {
   gelu,
   init,
   linear,
-  sigmoid,
   type LayerEpilogue,
   type Parameter,
   type Tensor,
@@ -104,6 +103,6 @@ export class DCNv3 extends Module {
   /** The share of the unsampled input per group, `[N, H, W, G]`. */
   #centerScale(query: Tensor): Tensor | undefined {
     if (!this.#centerWeight || !this.#centerBias) return undefined;
-    return sigmoid(linear(query, this.#centerWeight.tensor, { bias: this.#centerBias.tensor }));
+    return linear(query, this.#centerWeight.tensor, { bias: this.#centerBias.tensor, activation: 'sigmoid' });
   }
 }
