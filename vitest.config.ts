@@ -4,13 +4,15 @@ import { chromium, chromiumFlags, isolationHeaders, playwrightProvider } from '.
 /** Tests run on the sources: the `ii-source` export condition points a workspace package at its `src`. */
 const sources = { conditions: ['ii-source', 'node', 'import', 'module', 'default'] };
 
-/** The comparisons with PyTorch's results, which every device has to pass on every platform. */
-const conformance = [
+/** Tests of Node that a browser has to pass, too: the comparisons with PyTorch's results, and what GPUs differ in. */
+const everywhere = [
   'packages/tensor/test/ops.test.ts',
   'packages/dcnv3/test/dcnv3.test.ts',
   'packages/dcnv3/test/module.test.ts',
   'packages/backbone/test/backbone.test.ts',
   'packages/upernet/test/upernet.test.ts',
+  'packages/upernet/test/recovery.gpu.test.ts',
+  'packages/zoo/test/photo-labels.test.ts',
 ];
 
 /** In a browser: pages with shared memory, and WebGPU on SwiftShader. */
@@ -20,7 +22,7 @@ function inBrowser(executablePath: string, provider: NonNullable<typeof playwrig
     server: { headers: isolationHeaders },
     test: {
       name: 'browser',
-      include: [...conformance, 'packages/upernet/test/recovery.gpu.test.ts', 'packages/*/test/**/*.browser.test.ts'],
+      include: [...everywhere, 'packages/*/test/**/*.browser.test.ts'],
       testTimeout: 120_000,
       setupFiles: ['scripts/browser-setup.ts'],
       env: { II_REQUIRE_DEVICES: process.env['II_REQUIRE_DEVICES'] ?? '' },

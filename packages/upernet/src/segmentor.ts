@@ -9,7 +9,15 @@ import {
   type LoadReport,
   type Tensor,
 } from '@ii/tensor';
-import { inferenceTransform, type InferenceInput, type LabelMap, type RgbInput, type Size } from '@ii/tensor/image';
+import {
+  fromPlatform,
+  inferenceTransform,
+  type ImageSource,
+  type InferenceInput,
+  type LabelMap,
+  type RgbInput,
+  type Size,
+} from '@ii/tensor/image';
 import ndarray from 'ndarray';
 import { labelsOfViews, needsViews, type InferenceModeOptions } from './inference-modes.js';
 import type { UperNet } from './upernet.js';
@@ -67,11 +75,12 @@ export class Segmentor {
    * through the network, logits resized to the network's input size and then to the photo's, argmax. The logits of the
    * photo's size are never stored. `protocol` and `mode` ask for several scales with flips, and for windows.
    *
-   * @param image `Uint8 [H, W, 3]`, RGB, any size.
+   * @param image `Uint8 [H, W, 3]`, RGB, any size; or a picture of the browser's, see `fromPlatform` of
+   *   `@ii/tensor/image`.
    * @throws ShapeError when the image is not `[H, W, 3]`, or scale, crop or stride make no sense; IIError for an unknown
    *   protocol or mode, or logits asked of several passes; the signal's reason when it is aborted.
    */
-  async segment(image: RgbInput, options: SegmentOptions = {}): Promise<Segmentation> {
+  async segment(image: ImageSource, options: SegmentOptions = {}): Promise<Segmentation> {
     const [result] = await this.segmentAll([image], options);
     return result!;
   }
@@ -80,11 +89,13 @@ export class Segmentor {
    * As {@link Segmentor.segment}, for several photos: by `ss` and `whole`, those whose inputs have one size run as one
    * batch.
    */
-  async segmentAll(images: readonly RgbInput[], options: SegmentOptions = {}): Promise<Segmentation[]> {
+  async segmentAll(images: readonly ImageSource[], options: SegmentOptions = {}): Promise<Segmentation[]> {
     options.signal?.throwIfAborted();
+    // Before anything is waited for: a video frame may be closed meanwhile.
+    const pixels = images.map((image) => fromPlatform(image));
     await this.#recovery;
-    if (needsViews(options)) return this.#segmentByViews(images, options);
-    const inputs = images.map((image) => inferenceTransform(image, options));
+    if (needsViews(options)) return this.#segmentByViews(pixels, options);
+    const inputs = pixels.map((image) => inferenceTransform(image, options));
     const batches = new Map<string, number[]>();
     inputs.forEach(({ inputSize }, i) => {
       const key = inputSize.join('×');
