@@ -62,6 +62,17 @@ export default defineConfig({
           pool: 'forks',
         },
       },
+      {
+        resolve: sources,
+        ssr: { resolve: sources },
+        test: {
+          name: 'page',
+          include: ['examples/browser/test/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          pool: 'forks',
+        },
+      },
       ...(chromium && playwrightProvider ? [inBrowser(chromium, playwrightProvider)] : []),
     ],
   },
