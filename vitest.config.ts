@@ -68,7 +68,7 @@ export default defineConfig({
         test: {
           name: 'page',
           include: ['examples/browser/test/*.test.ts'],
-          testTimeout: 300_000,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
           pool: 'forks',
         },
