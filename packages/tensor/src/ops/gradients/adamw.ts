@@ -59,7 +59,8 @@ export interface AdamWOptions {
 }
 
 /**
- * One step of AdamW as PyTorch does it, in place: parameter, mean and variance change.
+ * One step of AdamW as PyTorch does it, in place: parameter, mean and variance change. Prepared forms of the parameter are
+ * dropped, and one that was held on the host moves to the device.
  *
  *     p = p · (1 − lr · weightDecay)        m = beta1 · m + (1 − beta1) · g        v = beta2 · v + (1 − beta2) · g²
  *     p = p − lr / (1 − beta1^step) · m / (sqrt(v) / sqrt(1 − beta2^step) + eps)
