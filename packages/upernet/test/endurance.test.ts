@@ -2,9 +2,10 @@
 import ndarray from 'ndarray';
 import { expect, test } from 'vitest';
 import { variants } from '@ii/backbone';
-import { createDevice, storedTensor, type StateDict } from '@ii/tensor';
+import { createDevice } from '@ii/tensor';
 import { randomNumbers } from '@ii/tensor/testing';
 import { UperNet, createUperNet, type UperNetConfig } from '../src/index.js';
+import { cheapWeights } from './support.js';
 
 const photo = (height: number, width: number) =>
   ndarray(Uint8Array.from(randomNumbers(height * width * 3, { low: 0, high: 256 })), [height, width, 3]);
@@ -29,23 +30,6 @@ test('1,000 tiny inferences leave the device and the process as they were', { ti
   // Node's own heap breathes by some megabytes; one leaked 32×32 input a run would be 12.
   expect(process.memoryUsage.rss() - rss).toBeLessThan(40 << 20);
 });
-
-/** Weights that cost nothing to make: each tensor repeats a short run of small random numbers. */
-function cheapWeights(network: UperNet): StateDict {
-  const run = randomNumbers(4099, { low: -0.03, high: 0.03 });
-  const fill = (size: number): Float32Array => {
-    const values = new Float32Array(size);
-    values.set(run.subarray(0, Math.min(size, run.length)));
-    for (let done = run.length; done < size; done *= 2) values.copyWithin(done, 0, Math.min(done, size - done));
-    return values;
-  };
-  return new Map(
-    [...network.namedState()].map(([name, { shape, size, dtype }]) => {
-      if (dtype === 'i64') return [name, storedTensor(new BigInt64Array(size), shape)];
-      return [name, storedTensor(name.endsWith('running_var') ? fill(size).fill(1) : fill(size), shape)];
-    }),
-  );
-}
 
 test.each(['T', 'S', 'B', 'L', 'XL'] as const)('%s runs at 64×64', { timeout: 240_000 }, async (variant) => {
   using device = await createDevice('wasm', { threads: 2 });

@@ -1,5 +1,5 @@
 import { cpus } from 'node:os';
-import { AdamW, Random, record, type Device, type TraceEntry } from '@ii/tensor';
+import { AdamW, Random, record, scope, type Device, type Parameter, type Tensor, type TraceEntry } from '@ii/tensor';
 import { layerDecayGroups, type Segmentor, type UperNet } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
@@ -28,7 +28,6 @@ export class TrainingTask {
   readonly #labels: Uint8Array;
   readonly #shape: readonly [number, number, number];
   readonly #optimizer: AdamW;
-  #activationBytes = 0;
 
   constructor({ network, device }: Segmentor, size: InputSize, batch: number) {
     this.#network = network;
@@ -42,26 +41,40 @@ export class TrainingTask {
     this.#optimizer = new AdamW(layerDecayGroups(network));
   }
 
-  /** What the device held for the backward pass of the last iteration, in bytes. */
-  get activationBytes(): number {
-    return this.#activationBytes;
+  /** What the device holds for the backward pass, beyond all forms of the weights, in bytes. */
+  async activationBytes(): Promise<number> {
+    const device = this.#device;
+    using images = device.tensor(this.#images, [...this.#shape, 3]);
+    using labels = device.tensor(this.#labels, this.#shape);
+    const loss = (): Tensor => this.#network.losses(images, labels).total;
+    // The first pass packs the weights.
+    scope(loss).dispose();
+    await device.finish();
+    const before = device.memory().used;
+    const recording = record(
+      loss,
+      this.#parameters().map(({ tensor }) => tensor),
+    );
+    await device.finish();
+    const bytes = device.memory().used - before;
+    recording.dispose();
+    recording.value.dispose();
+    return bytes;
   }
 
   async run(): Promise<IterationTimes> {
     const device = this.#device;
     await device.finish();
     const started = performance.now();
-    const before = device.memory().used;
     using images = device.tensor(this.#images, [...this.#shape, 3]);
     using labels = device.tensor(this.#labels, this.#shape);
-    const parameters = [...this.#network.namedParameters()].map(([, parameter]) => parameter);
+    const parameters = this.#parameters();
     const { value, backward } = record(
       () => this.#network.losses(images, labels).total,
       parameters.map(({ tensor }) => tensor),
     );
     await device.finish();
     const forward = performance.now();
-    this.#activationBytes = device.memory().used - before;
     backward(value).forEach((gradient, i) => gradient && parameters[i]!.addGradient(gradient));
     await device.finish();
     const backwardDone = performance.now();
@@ -82,6 +95,10 @@ export class TrainingTask {
   dispose(): void {
     this.#optimizer.dispose();
     this.#network.train(null);
+  }
+
+  #parameters(): Parameter[] {
+    return [...this.#network.namedParameters()].map(([, parameter]) => parameter);
   }
 
   #step(): void {
@@ -153,7 +170,7 @@ export async function benchTraining(
       backwardMs: middle((t) => t.backwardMs),
       stepMs: middle((t) => t.stepMs),
       ...{ warmupMs: tenths(warmupMs), runsMs: times.map((t) => tenths(whole(t))) },
-      ...{ activationBytes: task.activationBytes, peakRssBytes },
+      ...{ activationBytes: await stoppable(task.activationBytes(), signal), peakRssBytes },
       ...{ node: process.version, cpu: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}` },
       ...(trace && { trace }),
     };
