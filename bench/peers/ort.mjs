@@ -1,7 +1,7 @@
 /**
  * Latency of onnxruntime on an exported graph, with its answer checked. Prints one JSON line; see README.md.
  *
- *   node ort.mjs --graph DIR [--runtime node|web] [--threads N] [--runs R]
+ *   node ort.mjs --graph DIR [--runtime node|node-webgpu|web] [--threads N] [--runs R]
  */
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -49,7 +49,7 @@ try {
   const ok = maxAbsDiff <= tolerance;
   const result = {
     runtime: `onnxruntime-${options.runtime}`,
-    version: ort.env.versions[options.runtime] ?? ort.env.versions.common,
+    version: ort.env.versions[options.runtime.split('-')[0]] ?? ort.env.versions.common,
     graph: stem,
     threads: options.threads,
     loadMs: Math.round(loadMs),
@@ -85,8 +85,8 @@ function readOptions() {
   const threads = Number(values.threads);
   const runs = Number(values.runs);
   const counts = [threads, runs].every((n) => Number.isInteger(n) && n >= 1);
-  if (graph === undefined || (runtime !== 'node' && runtime !== 'web') || !counts) {
-    console.error('usage: node ort.mjs --graph DIR [--runtime node|web] [--threads N] [--runs R]');
+  if (graph === undefined || !['node', 'node-webgpu', 'web'].includes(runtime) || !counts) {
+    console.error('usage: node ort.mjs --graph DIR [--runtime node|node-webgpu|web] [--threads N] [--runs R]');
     process.exit(2);
   }
   return { graph, runtime, threads, runs };
@@ -100,12 +100,12 @@ function graphName(folder) {
   return basename(graphs[0], '.onnx');
 }
 
-/** An inference session on the CPU. @param {string} graph @param {string} weights */
+/** An inference session on the CPU, or on the GPU for `node-webgpu`. @param {string} graph @param {string} weights */
 async function load(graph, weights) {
-  if (options.runtime === 'node') {
+  if (options.runtime !== 'web') {
     const { default: ort } = await import('onnxruntime-node');
     const session = await ort.InferenceSession.create(graph, {
-      executionProviders: ['cpu'],
+      executionProviders: [options.runtime === 'node' ? 'cpu' : 'webgpu'],
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
     });

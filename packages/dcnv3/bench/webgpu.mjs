@@ -69,7 +69,7 @@ for (const [model, size, groups, groupChannels] of /** @type {const} */ ([
       ...{ name: `${model} ${shape.slice(1).join('×')}, ${groups} groups`, reach, ms: rounded(ms) },
       ...{ gradientMs: rounded(gradientMs), deterministicMs: rounded(deterministicMs) },
       gigabytesPerSecond: rounded(bytes / ms / 1e6),
-      reluGigabytesPerSecond: rounded((2 * x.size * 4) / passed / 1e6),
+      ofCopy: rounded(bytes / ms / ((2 * x.size * 4) / passed)),
     });
     offset.dispose();
   }

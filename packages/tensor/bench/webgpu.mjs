@@ -8,6 +8,7 @@
  */
 import {
   conv2d,
+  conv2dPyramid,
   createDevice,
   defineKernel,
   defineShader,
@@ -184,8 +185,11 @@ for (const [rows, channels, outputs] of /** @type {const} */ ([
   );
 }
 
-for (const [level, channels, outputs, kernel, stride, groups] of /** @type {const} */ ([
-  [128, 2048, 512, 3, 1, 1],
+// A dilated convolution is as many multiplications as any, and always a direct sum: it tells the share of the peak, where
+// those by Winograd's algorithm exceed it.
+for (const [level, channels, outputs, kernel, stride, groups, dilation = 1] of /** @type {const} */ ([
+  [128, 2048, 512, 3, 1, 1, 2],
+  [128, 512, 512, 3, 1, 1, 2],
   [128, 512, 512, 3, 1, 1],
   [64, 512, 512, 3, 1, 1],
   [16, 2560, 512, 3, 1, 1],
@@ -198,15 +202,26 @@ for (const [level, channels, outputs, kernel, stride, groups] of /** @type {cons
 ])) {
   const [size, c, o] = [scaled(level), channels === 3 ? 3 : scaled(channels), scaled(outputs)];
   const g = groups === 1 ? 1 : c;
-  const padding = kernel >> 1;
-  const out = Math.floor((size + 2 * padding - kernel) / stride) + 1;
+  const padding = dilation * (kernel >> 1);
+  const out = Math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
   const [x, weight] = [random(1, size, size, c), random(o, c / g, kernel, kernel)];
   const [scale, bias] = [random(o), random(o)];
+  const dilated = dilation > 1 ? `, dilation ${dilation}` : '';
   await measure(
-    `${g > 1 ? 'depthwise' : 'conv'} ${kernel}×${kernel}/${stride} ${c}→${o} at ${size}×${size} + scale + bias + relu`,
+    `${g > 1 ? 'depthwise' : 'conv'} ${kernel}×${kernel}/${stride} ${c}→${o} at ${size}×${size}${dilated} + scale + bias + relu`,
     (2 * out * out * o * kernel * kernel * c) / g,
     size * size * c + out * out * o + (o * kernel * kernel * c) / g,
-    () => conv2d(x, weight, { stride, padding, groups: g, scale, bias, activation: 'relu' }),
+    () => conv2d(x, weight, { stride, padding, dilation, groups: g, scale, bias, activation: 'relu' }),
+  );
+}
+
+{
+  const [size, c] = [scaled(128), scaled(512)];
+  const maps = [1, 2, 4, 8].map((share) => random(1, Math.ceil(size / share), Math.ceil(size / share), c));
+  const weight = random(c, 4 * c, 3, 3);
+  const elements = maps.reduce((sum, map) => sum + map.size, 0) + weight.size + size * size * c;
+  await measure(`conv 3×3 over a pyramid, 4·${c}→${c} at ${size}×${size}`, 2 * size * size * c * 36 * c, elements, () =>
+    conv2dPyramid(maps, weight, { activation: 'relu' }),
   );
 }
 
