@@ -1,7 +1,6 @@
 /** The zip archive that `torch.save` writes since PyTorch 1.6: records under one root folder, usually not compressed. */
 import { FormatError, IIError, type ByteSource } from '@ii/tensor';
-// The reading half only, with the platform's own inflate: 21 KB instead of 56 KB (minified, gzip).
-import { ZipReader, type FileEntry, type ReadableReader } from '@zip.js/zip.js/lib/zip-core-reader.js';
+import type { FileEntry, ReadableReader } from '@zip.js/zip.js/lib/zip-core-reader.js';
 
 /** One file in the archive. */
 export interface ZipRecord {
@@ -32,6 +31,9 @@ const maxInflateRatio = 1032;
  * @throws FormatError when the archive is cut, damaged, encrypted, or uses another compression than deflate.
  */
 export async function openZip(source: ByteSource, signal?: AbortSignal): Promise<ReadonlyMap<string, ZipRecord>> {
+  // The reading half only, with the platform's own inflate: 21 KB instead of 56 KB (minified, gzip). Imported on use, since
+  // it looks at `navigator` when it is loaded.
+  const { ZipReader } = await import('@zip.js/zip.js/lib/zip-core-reader.js');
   const records = new Map<string, ZipRecord>();
   const entries = await guarded(source, signal, () =>
     new ZipReader(new SourceReader(source, signal), { useWebWorkers: false }).getEntries(),
