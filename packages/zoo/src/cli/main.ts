@@ -6,6 +6,7 @@ import { addConvert } from './convert.js';
 import { addEvaluate } from './evaluate.js';
 import { addInfo } from './info.js';
 import { addList } from './list.js';
+import { addLog } from './log.js';
 import { EXIT, Output, type CliStream } from './output.js';
 import { Progress } from './progress.js';
 import { addSegment } from './segment.js';
@@ -46,6 +47,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     addSegment(program, session);
     addEvaluate(program, session);
     addTrain(program, session);
+    addLog(program, session);
     addConvert(program, session);
     addBench(program, session);
     addSynthesize(program, session);
