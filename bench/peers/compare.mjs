@@ -3,19 +3,20 @@
  * measured to docs/benchmarks. See docs/benchmarks/README.md.
  *
  *   node compare.mjs --graph DIR [--node PATH] [--peers node,web] [--threads 1,2] [--runs R] [--rounds N] [--out DIR]
+ *   node compare.mjs --graph DIR --device webgpu […]      on the GPU, against onnxruntime-node's webgpu provider
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { describeCommit, describeMachine, describeNode, fileStem, loadAverage } from './machine.mjs';
+import { describeCommit, describeMachine, describeNode, fileStem, loadAverage, slug } from './machine.mjs';
 import { markdown } from './markdown.mjs';
 import { writeReport } from './report.mjs';
 import { summarize } from './summary.mjs';
 
 const USAGE =
-  'usage: node compare.mjs --graph DIR [--node PATH] [--peers node,web] [--threads 1,2] [--runs R] [--rounds N] [--out DIR]';
+  'usage: node compare.mjs --graph DIR [--node PATH] [--peers node,web] [--device wasm|webgpu] [--threads 1,2] [--runs R] [--rounds N] [--out DIR]';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const ii = join(root, 'packages/zoo/bin/ii.js');
@@ -41,40 +42,52 @@ for (let round = 1; round <= options.rounds; round++) {
 }
 
 const report = {
-  ...{ date, machine, node, model, size, commit: describeCommit(root) },
+  ...{ date, machine, node, model, size, device: options.device, commit: describeCommit(root) },
   ...{ rounds: options.rounds, runsPerRound: options.runs, loadAverage: { before: loadBefore, after: loadAverage() } },
   commands: commands(),
   ...summarize(runs),
   runs,
 };
-const stem = await writeReport(options.out, fileStem(machine, node), report, markdown(report));
+const fileName = options.device === 'webgpu' ? `gpu-${slug(gpuName())}` : fileStem(machine, node);
+const stem = await writeReport(options.out, fileName, report, markdown(report));
 process.stdout.write(`${relative(process.cwd(), stem)}.md and .json\n`);
+
+/** The adapter's name, out of `webgpu: NAME (traits)`. */
+function gpuName() {
+  const selection = runs.find(({ runtime }) => runtime === 'ii').selection;
+  return /^webgpu: (.*) \([^)]*\)$/.exec(selection)?.[1] ?? 'unknown';
+}
 
 function readOptions() {
   const { values } = parseArgs({
     options: {
       graph: { type: 'string' },
       node: { type: 'string', default: process.execPath },
-      peers: { type: 'string', default: 'node' },
-      threads: { type: 'string', default: '2' },
+      device: { type: 'string', default: 'wasm' },
+      peers: { type: 'string' },
+      threads: { type: 'string' },
       runs: { type: 'string', default: '5' },
       rounds: { type: 'string', default: '5' },
       out: { type: 'string', default: join(root, 'docs/benchmarks') },
     },
   });
   const { graph, out } = values;
-  const peers = values.peers.split(',');
-  const threads = values.threads.split(',').map(Number);
+  const onGpu = values.device === 'webgpu';
+  const offered = onGpu ? ['node-webgpu'] : ['node', 'web'];
+  const peers = (values.peers ?? offered[0]).split(',');
+  // A GPU's work does not depend on threads.
+  const threads = onGpu ? [1] : (values.threads ?? '2').split(',').map(Number);
   const [count, rounds] = [Number(values.runs), Number(values.rounds)];
   const valid =
     graph !== undefined &&
-    peers.every((peer) => peer === 'node' || peer === 'web') &&
+    (onGpu || values.device === 'wasm') &&
+    peers.every((peer) => offered.includes(peer)) &&
     [...threads, count, rounds].every((n) => Number.isInteger(n) && n >= 1);
   if (!valid) {
     console.error(USAGE);
     process.exit(2);
   }
-  return { graph, node: values.node, peers, threads, runs: count, rounds, out };
+  return { graph, node: values.node, device: values.device, peers, threads, runs: count, rounds, out };
 }
 
 /** Which model a graph holds, told from its name, and the size of its input. @param {string} folder */
@@ -91,7 +104,7 @@ function readGraph(folder) {
 }
 
 function ourArguments(threads) {
-  const what = ['--model', model, '--size', size.join('x'), '--device', 'wasm'];
+  const what = ['--model', model, '--size', size.join('x'), '--device', options.device];
   return ['bench', ...what, '--threads', String(threads), '--runs', String(options.runs), '--json'];
 }
 
@@ -123,7 +136,7 @@ async function runNode(args) {
 function commands() {
   const [threads] = options.threads;
   const flags = [
-    ...['--graph', 'DIR', '--node', 'NODE', '--peers', options.peers.join(',')],
+    ...['--graph', 'DIR', '--node', 'NODE', '--device', options.device, '--peers', options.peers.join(',')],
     ...['--threads', options.threads.join(','), '--runs', options.runs, '--rounds', options.rounds],
   ];
   return [

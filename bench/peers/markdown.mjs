@@ -2,9 +2,9 @@
 
 /** @param {object} report what compare.mjs writes as JSON */
 export function markdown(report) {
-  const { date, machine, node, model, size, commit, rounds, runsPerRound, loadAverage, commands } = report;
+  const { date, machine, node, model, size, device, commit, rounds, runsPerRound, loadAverage, commands } = report;
   const selection = report.runs.find(({ runtime }) => runtime === 'ii')?.selection;
-  return `# UPerNet InternImage-${model}, ${size.join('×')}, on the CPU
+  return `# UPerNet InternImage-${model}, ${size.join('×')}, on the ${device === 'webgpu' ? 'GPU' : 'CPU'}
 
 [How to read and repeat this](./README.md). Measured by \`bench/peers/compare.mjs\`; all single times are in the JSON file
 beside this one.
