@@ -122,7 +122,7 @@ describe('names', () => {
     );
   });
 
-  it('says that the demo model is untrained', () => {
-    expect(getModel('demo').note).toMatch(/untrained .* labels mean nothing/);
+  it('says what the demonstration model is', () => {
+    expect(getModel('demo').note).toMatch(/trained on drawings .* 25 of the 150 classes/);
   });
 });

@@ -1,4 +1,5 @@
 /** Which model the flags `--model`, `--checkpoint`, `--config` and `--seed` ask for. */
+import { fileURLToPath } from 'node:url';
 import { IIError } from '@ii/tensor';
 import type { UperNetConfig } from '@ii/upernet';
 import { openCheckpoint, type Checkpoint } from '../checkpoint.js';
@@ -6,6 +7,7 @@ import { requireUperNetNames } from '../checkpoint-kind.js';
 import { readConfigFile } from '../config-file.js';
 import { inferConfig } from '../infer-config.js';
 import { demoModel } from '../models/demo.js';
+import { DEMO_WEIGHTS } from '../models/demo-checkpoint.js';
 import type { TestScale, ZooModel } from '../models/model.js';
 import { getModel } from '../registry.js';
 import { UsageError } from './output.js';
@@ -19,7 +21,14 @@ export interface ModelFlags {
 
 /** Where the weights come from, as programs read it. */
 export type WeightsOrigin =
-  { readonly kind: 'checkpoint'; readonly file: string } | { readonly kind: 'untrained'; readonly seed: number };
+  | { readonly kind: 'checkpoint' | 'demonstration'; readonly file: string }
+  | { readonly kind: 'untrained'; readonly seed: number };
+
+/** The same for a person. */
+export function describeWeights(weights: WeightsOrigin): string {
+  if (weights.kind === 'untrained') return `untrained, seed ${weights.seed}`;
+  return weights.kind === 'demonstration' ? 'trained on drawings, for demonstration' : weights.file;
+}
 
 export interface ChosenModel {
   /** The zoo's name; null for a checkpoint that is none of the zoo's models. */
@@ -31,7 +40,7 @@ export interface ChosenModel {
   /** Open; the caller closes it. null for untrained weights. */
   readonly checkpoint: Checkpoint | null;
   readonly weights: WeightsOrigin;
-  /** That the labels mean nothing, where they do. */
+  /** That the labels mean nothing or little, where they do. */
   readonly warning: string | null;
 }
 
@@ -60,7 +69,8 @@ export async function chooseModel(flags: ModelFlags, signal: AbortSignal): Promi
   if (flags.checkpoint !== undefined) return fromCheckpoint(flags.checkpoint, named, file, flags.config, signal);
 
   const model = named ?? demoModel;
-  if (file === null && model !== demoModel && flags.seed === undefined) throw new MissingWeightsError(model);
+  if (file === null && model === demoModel && flags.seed === undefined) return demonstration(signal);
+  if (file === null && flags.seed === undefined) throw new MissingWeightsError(model);
   const seed = flags.seed ?? 0;
   return {
     name: file ? null : model.name,
@@ -70,6 +80,17 @@ export async function chooseModel(flags: ModelFlags, signal: AbortSignal): Promi
     checkpoint: null,
     weights: { kind: 'untrained', seed },
     warning: `the weights are untrained (random, seed ${seed}): the labels are meaningless`,
+  };
+}
+
+async function demonstration(signal: AbortSignal): Promise<ChosenModel> {
+  const file = fileURLToPath(DEMO_WEIGHTS);
+  const { name, title, config, testScale } = demoModel;
+  return {
+    ...{ name, title, config, testScale },
+    checkpoint: await openCheckpoint(file, { signal }),
+    weights: { kind: 'demonstration', file },
+    warning: 'this is a demonstration model, trained on drawings: expect little of it on photos',
   };
 }
 

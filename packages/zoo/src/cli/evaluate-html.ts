@@ -2,6 +2,7 @@
 import { ConfusionMatrix, evaluationReport, type EvaluationState, type ImageScore } from '@ii/ade20k';
 import type { LabelMap, RgbImage } from '@ii/tensor/image';
 import type { ClassTable } from '../class-names.js';
+import { describeWeights } from './choose-model.js';
 import { REPORT_STYLE } from './evaluate-html-style.js';
 import { classesInImage, overlayAddress } from './evaluate-pictures.js';
 import type { EvaluationFacts } from './evaluate-result.js';
@@ -77,7 +78,7 @@ function headline(facts: EvaluationFacts, state: EvaluationState): string {
   const { weights, secondsPerImage, skipped, shard } = facts;
   const rate = secondsPerImage === null || secondsPerImage === 0 ? null : showRate(1 / secondsPerImage);
   const rows: [string, string | null][] = [
-    ['weights', weights.kind === 'checkpoint' ? weights.file : `untrained, seed ${weights.seed}`],
+    ['weights', describeWeights(weights)],
     ['data', facts.data],
     ['device', `${facts.selection}${rate === null ? '' : `, ${rate}`}`],
     ['shard', shard],

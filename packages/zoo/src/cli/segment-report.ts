@@ -1,4 +1,4 @@
-import type { WeightsOrigin } from './choose-model.js';
+import { describeWeights, type WeightsOrigin } from './choose-model.js';
 import type { Output } from './output.js';
 import type { ImageOutputs } from './output-paths.js';
 import { alignColumns, showDuration, showSize } from './table.js';
@@ -14,7 +14,7 @@ export interface ImageReport {
   readonly model: string | null;
   readonly title: string;
   readonly weights: WeightsOrigin;
-  /** That the labels are meaningless, where they are; else null. */
+  /** That the labels mean nothing or little, where they do; else null. */
   readonly warning: string | null;
   readonly device: string;
   /** Which device was chosen and why. */
@@ -36,9 +36,8 @@ const LISTED = 12;
 /** The same for a person. */
 export function showSegmentation(report: ImageReport, output: Output): string {
   const { image, size, inputSize, title, weights, selection, classes, outputs, timings } = report;
-  const origin = weights.kind === 'checkpoint' ? weights.file : `untrained, seed ${weights.seed}`;
   const facts = [
-    ['model', `${title}, weights: ${origin}`],
+    ['model', `${title}, weights: ${describeWeights(weights)}`],
     ['device', selection],
     ['input', `${showSize(inputSize)} (photo ${showSize(size)}, height × width)`],
     [

@@ -32,7 +32,7 @@ const NO_IGNORED_ID = 65535;
 export function addSegment(program: Command, session: Session): void {
   program
     .command('segment')
-    .description('label every pixel of photos; without --model and --checkpoint, by an untrained demo model')
+    .description('label every pixel of photos; without --model and --checkpoint, by the demonstration model')
     .argument('<image...>', 'JPEG, PNG or WebP files')
     .option('--model <name>', 'a model of the zoo (ii list)')
     .option('--checkpoint <file>', 'its weights: .pth or .safetensors')

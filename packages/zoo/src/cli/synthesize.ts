@@ -1,7 +1,8 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
-import { SCENE_CLASSES, syntheticNames, syntheticPair, type Ade20kSplit } from '@ii/ade20k';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import ndarray, { type NdArray } from 'ndarray';
+import { SCENE_CLASS_IDS, SCENE_CLASSES, syntheticNames, syntheticPair, type Ade20kSplit } from '@ii/ade20k';
 import { encodeJpeg, WriteError, writeFileAtomic, writeLabelPng } from '../images/index.js';
 import type { InputSize } from '../models/model.js';
 import { parseSeed, parseSize } from './options.js';
@@ -14,6 +15,7 @@ interface SynthesizeFlags {
   readonly validation: number;
   readonly size: InputSize;
   readonly seed: number;
+  readonly classes: 'ade20k' | 'scenes';
 }
 
 const MAX_COUNT = 10_000_000;
@@ -30,6 +32,11 @@ export function addSynthesize(program: Command, session: Session): void {
     .option('--validation <n>', 'scenes for validation', parseCount, 100)
     .option('--size <HxW>', 'of each scene', parseSize, [160, 160] satisfies InputSize)
     .option('--seed <n>', 'the same seed draws the same scenes', parseSeed, 0)
+    .addOption(
+      new Option('--classes <which>', 'annotate by the 150 classes, or by the 25 that scenes have, counted from 1')
+        .choices(['ade20k', 'scenes'])
+        .default('ade20k'),
+    )
     .action((flags: SynthesizeFlags) => synthesize(flags, session));
 }
 
@@ -40,7 +47,7 @@ function parseCount(value: string): number {
 }
 
 async function synthesize(flags: SynthesizeFlags, { output, progress, signal }: Session): Promise<void> {
-  const { out, count, validation, size, seed } = flags;
+  const { out, count, validation, size, seed, classes } = flags;
   const splits: readonly (readonly [Ade20kSplit, number])[] = [
     ['training', count],
     ['validation', validation],
@@ -53,16 +60,27 @@ async function synthesize(flags: SynthesizeFlags, { output, progress, signal }: 
       signal.throwIfAborted();
       const { image, annotation } = syntheticPair(name, { size, seed });
       await writeFileAtomic(join(out, 'images', split, `${name}.jpg`), await encodeJpeg(image));
-      await writeLabelPng(join(out, 'annotations', split, `${name}.png`), annotation);
+      const values = classes === 'ade20k' ? annotation : amongSceneClasses(annotation);
+      await writeLabelPng(join(out, 'annotations', split, `${name}.png`), values);
       progress.show('drawing scenes', ++done, count + validation);
     }
   }
   progress.clear();
   const seconds = (performance.now() - started) / 1000;
-  output.document({ out, training: count, validation, size, seed, classes: SCENE_CLASSES, seconds });
+  output.document({ out, training: count, validation, size, seed, classes, classNames: SCENE_CLASSES, seconds });
   output.text(
     `${out}: ${grouped(count)} scenes for training and ${grouped(validation)} for validation, ${showSize(size)}, ` +
       `${SCENE_CLASSES.length} of the 150 classes, in ${showDuration(seconds * 1000)}`,
+  );
+}
+
+/** A scene's annotation with k for the k-th of the classes of scenes: what a model of these classes alone is trained on. */
+function amongSceneClasses({ data, shape }: NdArray<Uint8Array>): NdArray<Uint8Array> {
+  const places = new Uint8Array(256);
+  SCENE_CLASSES.forEach((name, i) => (places[SCENE_CLASS_IDS[name] + 1] = i + 1));
+  return ndarray(
+    data.map((value) => places[value]!),
+    shape,
   );
 }
 

@@ -147,7 +147,7 @@ describe('ii bench', () => {
       '1',
       '--trace',
     );
-    expect(stdout).toMatch(/^demo model, 32×64 on wasm, 1 thread\nmedian +\S+ m?s \(1 run\)\n/);
+    expect(stdout).toMatch(/^demonstration model, 32×64 on wasm, 1 thread\nmedian +\S+ m?s \(1 run\)\n/);
     expect(stdout).toMatch(/\npeak memory +[\d.]+ [MG]B\n/);
     expect(stdout).toMatch(/\nkernels of one run; the device's peak is [\d.]+ GFLOPS\nkernel +ms +share +calls/);
     expect(stdout).toMatch(/\nall +[\d.]+ +\d+\n$/);

@@ -59,7 +59,7 @@ describe('ii list', () => {
       'internimage-l 640×640 53.9 54.1 256M 255,600,606 2526G 2,526,258,201,600 640×2560 0.42 19h',
     );
     expect(row.indexOf('19h')).toBe(lines[0]!.indexOf('training'));
-    expect(stdout).toMatch(/demo: a small untrained model/);
+    expect(stdout).toMatch(/demo: a small demonstration model, trained on drawings/);
   });
 
   it('takes the flag before the command, too', async () => {
@@ -98,8 +98,8 @@ describe('ii info', () => {
     expect(stdout).toMatch(/backbone\.levels\.3 +\d+ +[\d,]+/);
   });
 
-  it('says that the demo model is untrained', async () => {
-    expect((await ii('info', 'demo')).stdout).toMatch(/note +a small untrained model .* its labels mean nothing/);
+  it('says what the demonstration model is', async () => {
+    expect((await ii('info', 'demo')).stdout).toMatch(/note +a small demonstration model, trained on drawings/);
   });
 
   it('does not claim published results or the demo’s note for a file of the same shapes', async () => {
@@ -111,9 +111,9 @@ describe('ii info', () => {
       published: null,
       files: null,
       note: null,
-      testScale: [1024, 256],
+      testScale: demoModel.testScale,
     });
-    expect((await ii('info', path)).stdout).toMatch(/^demo\.safetensors: the shapes of demo model\n/);
+    expect((await ii('info', path)).stdout).toMatch(/^demo\.safetensors: the shapes of demonstration model\n/);
   });
 
   it('tells a checkpoint with a configuration', async () => {

@@ -100,15 +100,24 @@ describe('ii segment', () => {
     expect(await readdir(folder)).toContain('small.overlay.png');
   });
 
-  it('runs the demo model without a model, and says that its labels mean nothing', async () => {
+  it('runs the demonstration model without a model, and says what it is', async () => {
     const argv = ['segment', at('small.jpg'), ...FAST, '-o', at('demo.png')];
     const text = await ii(...argv);
     expect(text.status).toBe(0);
-    expect(text.stderr).toMatch(
-      /^warning: the weights are untrained \(random, seed 0\): the labels are meaningless\n$/,
+    expect(text.stderr).toBe(
+      'warning: this is a demonstration model, trained on drawings: expect little of it on photos\n',
     );
+    expect(text.stdout).toMatch(/\n {2}model +demonstration model, weights: trained on drawings, for demonstration\n/);
     const { stdout, stderr } = await ii(...argv, '--json');
     expect(stderr).toBe(text.stderr);
+    const [report] = JSON.parse(stdout) as Report[];
+    expect(report).toMatchObject({ model: 'demo', weights: { kind: 'demonstration' }, warning: /drawings/ });
+  });
+
+  it('says of untrained weights that the labels mean nothing', async () => {
+    const argv = ['segment', at('small.jpg'), ...FAST, '-o', at('demo.png'), '--model', 'demo', '--seed', '0', '--json'];
+    const { stdout, stderr } = await ii(...argv);
+    expect(stderr).toBe('warning: the weights are untrained (random, seed 0): the labels are meaningless\n');
     const [report] = JSON.parse(stdout) as Report[];
     expect(report).toMatchObject({ model: 'demo', weights: { kind: 'untrained', seed: 0 }, warning: /meaningless/ });
   });
@@ -247,7 +256,7 @@ describe('ii segment', () => {
     );
     expect([status, stdout]).toEqual([1, '']);
 
-    // The warning about untrained weights comes when everything is checked and the work begins.
+    // The warning about the demonstration model comes when everything is checked and the work begins.
     const controller = new AbortController();
     const abort = { signal: controller.signal, onStderr: () => controller.abort(new Error('enough')) };
     const argv = ['segment', sample, '--model', 'demo', '--threads', '1', '-o', at('aborted.png')];

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { syntheticPair } from '@ii/ade20k';
-import { openAde20kFolder } from '../../src/node.js';
+import { ADE20K_CLASS_NAMES, openDataset, SCENE_CLASSES, syntheticPair } from '@ii/ade20k';
+import { nodeAccess, openAde20kFolder } from '../../src/node.js';
 import { ii } from '../support.js';
 
 let folder: string;
@@ -27,6 +27,20 @@ describe('ii synthesize', () => {
     expect(sample.labels!.data).toEqual(drawn.annotation.data.map((value) => value - 1));
     const errors = drawn.image.data.map((value, i) => Math.abs(value - sample.image.data[i]!));
     expect(errors.reduce((sum, error) => sum + error, 0) / errors.length).toBeLessThan(4);
+  });
+
+  it('annotates by the classes of scenes alone, if wanted', async () => {
+    const out = join(folder, 'own');
+    const flags = ['--count', '1', '--validation', '0', '--size', '40x56', '--classes', 'scenes'];
+    expect((await ii('synthesize', '--out', out, ...flags)).status).toBe(0);
+    const dataset = await openDataset({
+      ...nodeAccess(out),
+      ...{ images: 'images/training', annotations: 'annotations/training' },
+      ...{ classNames: SCENE_CLASSES, labels: 'ade20k' },
+    });
+    const { annotation } = syntheticPair('ADE_train_00000001', { size: [40, 56] });
+    const named = [...(await dataset.load(0)).labels!.data].map((id) => SCENE_CLASSES[id]);
+    expect(named).toEqual([...annotation.data].map((value) => ADE20K_CLASS_NAMES[value - 1]));
   });
 
   it('refuses a folder with files in it, and a bad count', async () => {
