@@ -28,10 +28,18 @@ export const forEveryDevice = (body: (device: Device, entry: DeviceEntry) => voi
  *
  * @param device where each case compiles shaders of its own, as products do: fewer cases on a GPU that is the CPU.
  */
-export const drawn = (numRuns: number, device?: Device): { readonly seed: number; readonly numRuns: number } => ({
+export const drawn = (numRuns: number, device?: Device): Drawn => ({
   seed: 20231,
   numRuns: device?.selection.includes('software rasteriser') ? Math.ceil(numRuns / 4) : numRuns,
+  // Looking for a smaller failure would compile shaders without end.
+  endOnFailure: device?.name === 'webgpu',
 });
+
+interface Drawn {
+  readonly seed: number;
+  readonly numRuns: number;
+  readonly endOnFailure: boolean;
+}
 
 /** Every device but the oracle itself. */
 export const forEveryFastDevice = (body: (device: Device, entry: DeviceEntry) => void): Promise<void> =>
