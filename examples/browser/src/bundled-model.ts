@@ -1,7 +1,7 @@
 /** The model that the page comes with: the one place to change when it is another. */
 import type { StateDict } from '@ii/tensor';
 import type { UperNetConfig } from '@ii/upernet';
-import { demoModel } from '@ii/zoo';
+import { demoModel, openDemoCheckpoint } from '@ii/zoo';
 
 export interface BundledModel {
   readonly title: string;
@@ -10,16 +10,17 @@ export interface BundledModel {
   readonly testScale: readonly [number, number];
   /** What a person must know about it. */
   readonly note: string;
-  readonly weights: { readonly weights: StateDict } | { readonly seed: number };
+  readonly weights: { readonly weights: StateDict };
 }
 
 /** Its weights come from where the page comes from; `signal` stops that. */
-export async function bundledModel(_signal?: AbortSignal): Promise<BundledModel> {
+export async function bundledModel(signal?: AbortSignal): Promise<BundledModel> {
+  const { tensors } = await openDemoCheckpoint({ signal });
   return {
     title: demoModel.title,
     config: demoModel.config,
     testScale: demoModel.testScale,
     note: `This is ${demoModel.note ?? 'a demonstration'}. Open the weights of a trained model to see what it can do.`,
-    weights: { seed: 0 },
+    weights: { weights: tensors },
   };
 }

@@ -115,7 +115,18 @@ describe('ii segment', () => {
   });
 
   it('says of untrained weights that the labels mean nothing', async () => {
-    const argv = ['segment', at('small.jpg'), ...FAST, '-o', at('demo.png'), '--model', 'demo', '--seed', '0', '--json'];
+    const argv = [
+      'segment',
+      at('small.jpg'),
+      ...FAST,
+      '-o',
+      at('demo.png'),
+      '--model',
+      'demo',
+      '--seed',
+      '0',
+      '--json',
+    ];
     const { stdout, stderr } = await ii(...argv);
     expect(stderr).toBe('warning: the weights are untrained (random, seed 0): the labels are meaningless\n');
     const [report] = JSON.parse(stdout) as Report[];
