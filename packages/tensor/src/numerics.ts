@@ -1,4 +1,4 @@
-import { noGrad } from './autograd/tape.js';
+import { noGrad, retain } from './autograd/tape.js';
 import { NumericsError } from './errors.js';
 import { binary } from './ops/binary.js';
 import { concat, reshape } from './ops/layout.js';
@@ -13,36 +13,43 @@ interface Finding {
   readonly where: string;
 }
 
-/** Notes whether what kernels read and write is finite; the answer is read at the end. */
+/**
+ * Notes whether what kernels read and write is finite; the answer is read at the end. A result is looked at when a kernel
+ * reads it, or at the end: before, it may be filled in part only, as by the copies that make a concatenation.
+ */
 export class NumericsCheck {
   readonly #findings: Finding[] = [];
   readonly #seen = new WeakSet<object>();
+  /** Results that nothing has read yet, kept until then, and who made them. */
+  readonly #unread = new Map<object, { readonly tensor: Tensor; readonly where: string }>();
   #calls = 0;
   #looking = false;
 
-  /** Around a kernel: its inputs before it runs, as far as no kernel has written them, and its outputs after. */
+  /** Around a kernel. */
   around(kernel: string, inputs: Tensors, outputs: Tensors, run: () => void): void {
     if (this.#looking) {
       run();
       return;
     }
-    const call = this.#calls++;
-    const look = (kind: string, tensors: Tensors, again: boolean): void => {
-      for (const [name, tensor] of Object.entries(tensors)) {
-        if (!tensor || tensor.dtype !== 'f32' || tensor.size === 0) continue;
-        if (!again && this.#seen.has(tensor.storage)) continue;
-        this.#seen.add(tensor.storage);
-        const where = `${kind} '${name}' ${showShape(tensor.shape)} of kernel '${kernel}' (call ${call + 1})`;
-        this.#findings.push({ value: this.#zeroOrNaN(tensor), where });
-      }
-    };
-    look('input', inputs, false);
+    const call = ++this.#calls;
+    const describe = (kind: string, name: string, { shape }: Tensor): string =>
+      `${kind} '${name}' ${showShape(shape)} of kernel '${kernel}' (call ${call})`;
+    for (const [name, tensor] of floats(inputs)) {
+      const made = this.#unread.get(tensor.storage);
+      if (made) this.#lookAtResult(tensor.storage, made);
+      else if (!this.#seen.has(tensor.storage)) this.#look(tensor, describe('input', name, tensor));
+      this.#seen.add(tensor.storage);
+    }
     run();
-    look('output', outputs, true);
+    for (const [name, tensor] of floats(outputs)) {
+      this.#unread.get(tensor.storage)?.tensor.dispose();
+      this.#unread.set(tensor.storage, { tensor: keep(retain(tensor)), where: describe('output', name, tensor) });
+    }
   }
 
   /** @throws NumericsError for the first tensor that was not finite. */
   async verify(): Promise<void> {
+    for (const [storage, result] of this.#unread) this.#lookAtResult(storage, result);
     if (this.#findings.length === 0) return;
     this.#looking = true;
     using all = keep(noGrad(() => concat(this.#findings.map(({ value }) => value))));
@@ -53,6 +60,18 @@ export class NumericsCheck {
 
   dispose(): void {
     for (const { value } of this.#findings) value.dispose();
+    for (const { tensor } of this.#unread.values()) tensor.dispose();
+    this.#unread.clear();
+  }
+
+  #lookAtResult(storage: object, { tensor, where }: { readonly tensor: Tensor; readonly where: string }): void {
+    this.#look(tensor, where);
+    tensor.dispose();
+    this.#unread.delete(storage);
+  }
+
+  #look(tensor: Tensor, where: string): void {
+    this.#findings.push({ value: this.#zeroOrNaN(tensor), where });
   }
 
   #zeroOrNaN(tensor: Tensor): Tensor {
@@ -69,3 +88,8 @@ export class NumericsCheck {
 interface Tensors {
   readonly [name: string]: Tensor | undefined;
 }
+
+const floats = (tensors: Tensors): [string, Tensor][] =>
+  Object.entries(tensors).flatMap(([name, tensor]): [string, Tensor][] =>
+    tensor?.dtype === 'f32' && tensor.size > 0 ? [[name, tensor]] : [],
+  );

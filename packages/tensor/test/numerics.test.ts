@@ -1,6 +1,6 @@
 /** Where a NaN comes from. */
 import { expect, test } from 'vitest';
-import { add, div, exp, linear, log, sum } from '../src/ops/index.js';
+import { add, concat, div, exp, linear, log, sum } from '../src/ops/index.js';
 import { scope } from '../src/scope.js';
 import { forEveryDevice } from './support.js';
 
@@ -20,6 +20,18 @@ await forEveryDevice((device) => {
     for (const tensor of [x, w, bad]) tensor.dispose();
     await device.finish();
     expect(device.memory()).toMatchObject({ tensors: before.tensors, used: before.used });
+  });
+
+  test('what is filled in parts is looked at when it is whole', async () => {
+    const stale = Array.from({ length: 20 }, () => device.tensor(new Float32Array(64).fill(NaN)));
+    await device.finish();
+    for (const tensor of stale) tensor.dispose();
+    const parts = [1, 2, 3, 4].map((value) => device.tensor(new Float32Array(16).fill(value)));
+    const whole = await device.checkNumerics(() => concat(parts));
+    expect((await whole.read())[63]).toBe(4);
+    using bad = device.tensor(new Float32Array(16).fill(NaN));
+    await expect(device.checkNumerics(() => concat([...parts, bad]).dispose())).rejects.toThrow('[16] of kernel');
+    for (const tensor of [whole, ...parts]) tensor.dispose();
   });
 
   test('finite values pass, however large, and the value comes back', async () => {

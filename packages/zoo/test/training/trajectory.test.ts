@@ -2,7 +2,7 @@
 import ndarray from 'ndarray';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { LoadedBatch } from '@ii/ade20k';
-import { toFloat32, type Device } from '@ii/tensor';
+import { createDevice, toFloat32, type Device, type StateDict, type StoredTensor } from '@ii/tensor';
 import {
   channelsLast,
   deviceMatrix,
@@ -12,7 +12,7 @@ import {
   type GoldenCase,
 } from '@ii/tensor/testing';
 import { UperNet, type UperNetConfig } from '@ii/upernet';
-import { planTraining, TrainingStep, type TrainingPlan } from '../../src/training/index.js';
+import { planTraining, TrainingStep, type PendingFigures, type TrainingPlan } from '../../src/training/index.js';
 
 const golden = await loadGolden(new URL('../fixtures/golden/train.json', import.meta.url));
 const first = golden.case('t_like');
@@ -49,6 +49,7 @@ interface Params {
 interface Deviation {
   readonly loss_max_rel: number;
   readonly grad_norm_max_rel: number;
+  readonly weights: { readonly rel_l2_of_change: number };
 }
 
 interface Group {
@@ -95,9 +96,10 @@ function batchOf(index: number): LoadedBatch {
   };
 }
 
-/** The relative differences. */
-const deviations = (found: readonly number[], expected: ArrayLike<number>): number[] =>
-  found.map((value, i) => Math.abs(value / expected[i]! - 1));
+type Figures = Awaited<PendingFigures>;
+
+/** The relative difference. */
+const relative = (found: number, expected: number): number => Math.abs(found / expected - 1);
 
 /** How far final values are from the expected ones, beside how far those moved. */
 async function changeOf(network: UperNet, expected: GoldenCase, names: readonly string[]): Promise<number> {
@@ -115,14 +117,47 @@ async function changeOf(network: UperNet, expected: GoldenCase, names: readonly 
   return Math.sqrt(distance / moved);
 }
 
-async function trained(device: Device, expected: GoldenCase) {
-  const params = paramsOf(expected);
-  const step = new TrainingStep(new UperNet(planOf(params).model), device, planOf(params));
-  await step.network.load(device, goldenStateDict(first));
-  const batches = [batchOf(0), batchOf(1)];
-  const figures = [];
-  for (let i = 0; i < params.steps; i++) figures.push(await step.run(i, [batches[i % 2]!]));
-  return { step, figures };
+/** What a step computed, and the weights that it started from. */
+interface Step {
+  readonly figures: Figures;
+  readonly start: StateDict;
+}
+
+const batches = [batchOf(0), batchOf(1)] as const;
+
+/** All steps of a case, each with a copy of its weights. */
+async function trained(
+  device: Device,
+  expected: GoldenCase,
+  count: number,
+): Promise<{ run: TrainingStep; steps: Step[] }> {
+  const plan = planOf(paramsOf(expected));
+  const run = new TrainingStep(new UperNet(plan.model), device, plan);
+  await run.network.load(device, goldenStateDict(first));
+  const steps: Step[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = await copyOf(run.network.stateDict());
+    steps.push({ start, figures: await run.run(i, [batches[i % 2]!]) });
+  }
+  return { run, steps };
+}
+
+async function copyOf(state: StateDict): Promise<StateDict> {
+  const copies = new Map<string, StoredTensor>();
+  for (const [name, tensor] of state) {
+    const bytes = (await tensor.bytes()).slice();
+    copies.set(name, { ...tensor, bytes: async () => bytes });
+  }
+  return copies;
+}
+
+/** Loss and gradient norm of one step from given weights, in float64. */
+async function inFloat64(expected: GoldenCase, start: StateDict, i: number): Promise<Figures> {
+  using oracle = await createDevice('reference');
+  const plan = planOf(paramsOf(expected));
+  const run = new TrainingStep(new UperNet(plan.model), oracle, plan);
+  await run.network.load(oracle, start);
+  return run.run(i, [batches[i % 2]!]);
 }
 
 describe.each(golden.cases.map((each) => [each.id, each] as const))('the groups of %s', (_, expected) => {
@@ -148,50 +183,51 @@ describe.each(golden.cases.map((each) => [each.id, each] as const))('the groups 
 /** The oracle takes minutes for twenty steps, and the CPU device gives the same for any number of threads. */
 const matrix = deviceMatrix.filter(({ title, name }) => title === 'wasm, 2 threads' || name === 'webgpu');
 
-/**
- * Steps before which no ReLU lies so near to its kink that rounding decides its side. Behind them a float32 run is on
- * another branch of the gradient than the float64 one, whatever it computes with: at the fourteenth step of `h_like`
- * float64 arithmetic on the CPU device's own weights gives the device's gradients to 6e-6, and differs from float64 on
- * float64 weights, which are 4e-7 away, by one pixel of channel 8 of `fpn_convs.0`.
- */
-const SMOOTH_STEPS = 13;
-/** Bounds for all steps, kinks included, and for what the weights changed by. */
-const ROUGH = { loss: 1e-5, gradientNorm: 2e-3, weights: 2e-3, statistics: 1e-4 };
+/** GPUs made of software take most of a minute for a step. */
+const stepsOn = (device: Device, { steps }: Params): number => (device.name === 'webgpu' ? 2 : steps);
 
 await onEveryDevice(
   { describe, test, afterAll },
   (device) => {
-    test.each(golden.cases.map((each) => [each.id, each] as const))('%s steps like PyTorch', async (_, expected) => {
-      const before = device.memory().tensors;
-      const allowed = expected.entry['torch_float32_run_deviation'] as Deviation;
-      const { step, figures } = await trained(device, expected);
-      const losses = deviations(
-        figures.map(({ loss }) => loss),
-        expected.tensor('loss').data,
-      );
-      const norms = deviations(
-        figures.map(({ gradientNorm }) => gradientNorm),
-        expected.tensor('grad_norm').data,
-      );
-      expect(Math.max(...losses.slice(0, SMOOTH_STEPS))).toBeLessThan(SLACK * allowed.loss_max_rel);
-      expect(Math.max(...norms.slice(0, SMOOTH_STEPS))).toBeLessThan(SLACK * allowed.grad_norm_max_rel);
-      expect(Math.max(...losses)).toBeLessThan(ROUGH.loss);
-      expect(Math.max(...norms)).toBeLessThan(ROUGH.gradientNorm);
-      const parts = expected.tensor('loss_parts').data;
-      figures.forEach(({ loss, decodeLoss, auxiliaryLoss }, i) => {
-        expect(Math.abs(decodeLoss / parts[2 * i]! - 1)).toBeLessThan(ROUGH.loss);
-        expect(Math.abs(auxiliaryLoss! / parts[2 * i + 1]! - 1)).toBeLessThan(ROUGH.loss);
-        expect(Math.abs((decodeLoss + auxiliaryLoss!) / loss - 1)).toBeLessThan(1e-6);
-      });
-      const names = [...step.network.namedParameters()].map(([name]) => name);
-      expect(await changeOf(step.network, expected, names)).toBeLessThan(ROUGH.weights);
-      const statistics = [...step.network.namedBuffers()].flatMap(([name, { dtype }]) =>
-        dtype === 'f32' ? [name] : [],
-      );
-      expect(await changeOf(step.network, expected, statistics)).toBeLessThan(ROUGH.statistics);
-      step.dispose();
-      expect(device.memory().tensors).toBe(before);
-    });
+    /**
+     * A ReLU whose input lies within rounding of zero puts a float32 run on another branch of the gradient than the
+     * float64 one, and Adam makes much of little. From such a step on the runs part, however exact each step is: the
+     * first step that is further from PyTorch than allowed must be, from its own weights, what float64 arithmetic gives.
+     */
+    test.each(golden.cases.map((each) => [each.id, each] as const))(
+      '%s steps like PyTorch',
+      async (_, expected) => {
+        const before = device.memory().tensors;
+        const allowed = expected.entry['torch_float32_run_deviation'] as Deviation;
+        const bounds = { loss: SLACK * allowed.loss_max_rel, norm: SLACK * allowed.grad_norm_max_rel };
+        const count = stepsOn(device, paramsOf(expected));
+        const { run, steps } = await trained(device, expected, count);
+        const [losses, norms] = [expected.tensor('loss').data, expected.tensor('grad_norm').data];
+        const parts = expected.tensor('loss_parts').data;
+        const isLike = ({ loss, gradientNorm }: Figures, i: number): boolean =>
+          relative(loss, losses[i]!) < bounds.loss && relative(gradientNorm, norms[i]!) < bounds.norm;
+        const parted = steps.findIndex(({ figures }, i) => !isLike(figures, i));
+        const alike = parted < 0 ? count : parted;
+        expect(alike).toBeGreaterThanOrEqual(Math.min(4, count));
+        for (const [i, { figures }] of steps.slice(0, alike).entries()) {
+          // The auxiliary loss is the smaller part, so that its error is the larger one.
+          expect(relative(figures.decodeLoss, parts[2 * i]!)).toBeLessThan(2 * bounds.loss);
+          expect(relative(figures.auxiliaryLoss!, parts[2 * i + 1]!)).toBeLessThan(4 * bounds.loss);
+        }
+        const next = steps[alike];
+        if (next) {
+          const exact = await inFloat64(expected, next.start, alike);
+          expect(relative(next.figures.loss, exact.loss)).toBeLessThan(bounds.loss);
+          expect(relative(next.figures.gradientNorm, exact.gradientNorm)).toBeLessThan(bounds.norm);
+        } else if (count === paramsOf(expected).steps) {
+          const names = [...run.network.namedParameters()].map(([name]) => name);
+          expect(await changeOf(run.network, expected, names)).toBeLessThan(SLACK * allowed.weights.rel_l2_of_change);
+        }
+        run.dispose();
+        expect(device.memory().tensors).toBe(before);
+      },
+      600_000,
+    );
   },
   matrix,
 );
