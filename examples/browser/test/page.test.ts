@@ -80,9 +80,7 @@ async function drop(page: Page, name: string, type: string, bytes: Uint8Array): 
 /** What the demonstration model says of a photo, computed here: with its weights, or with untrained ones of a seed. */
 async function labelsHere(photo: string, seed?: number): Promise<LabelMap> {
   const own = seed === undefined ? await openDemoCheckpoint() : null;
-  const weights: Pick<CreateUperNetOptions, 'weights' | 'seed'> = own
-    ? { weights: own.tensors }
-    : { seed: seed! };
+  const weights: Pick<CreateUperNetOptions, 'weights' | 'seed'> = own ? { weights: own.tensors } : { seed: seed! };
   using model = await createUperNet(demoModel.config, { device: 'wasm', threads: 1, ...weights });
   await own?.close();
   return (await model.segment(await decodeImage(photo), { scale: demoModel.testScale })).labels;
