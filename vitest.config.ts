@@ -58,7 +58,8 @@ export default defineConfig({
         test: {
           name: 'gpu',
           include: ['packages/*/test/**/*.gpu.test.ts'],
-          testTimeout: 120_000,
+          // A GPU that is the CPU takes its time to compile shaders.
+          testTimeout: 300_000,
           pool: 'forks',
         },
       },
