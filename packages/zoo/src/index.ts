@@ -6,7 +6,7 @@ export { parseConfig, readConfigFile, type ModelFile } from './config-file.js';
 export { inferConfig, type ConfigSource, type InferredConfig } from './infer-config.js';
 export { ConfigFileError } from './json-file.js';
 export { demoModel } from './models/demo.js';
-export { DEMO_WEIGHTS, openDemoCheckpoint, type DemoCheckpointOptions } from './models/demo-checkpoint.js';
+export { demoWeightsUrl, openDemoCheckpoint, type DemoCheckpointOptions } from './models/demo-checkpoint.js';
 export type { InputSize, ModelFiles, PublishedResults, TestScale, ZooModel } from './models/model.js';
 export { officialModels } from './models/official.js';
 export type { OfficialTraining, TrainingRecipe } from './models/training-recipe.js';

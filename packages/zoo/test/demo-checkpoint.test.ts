@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAde20k, SCENE_CLASS_IDS, syntheticAde20k } from '@ii/ade20k';
 import { createDevice } from '@ii/tensor';
 import { createUperNet } from '@ii/upernet';
-import { DEMO_WEIGHTS, demoModel, inferConfig, openDemoCheckpoint } from '../src/index.js';
+import { demoModel, demoWeightsUrl, inferConfig, openDemoCheckpoint } from '../src/index.js';
 
 let server: Server;
 let address: string;
 beforeAll(async () => {
   server = createServer((request, response) => {
     if (request.url !== '/demo.safetensors') response.writeHead(404).end();
-    else void readFile(DEMO_WEIGHTS).then((bytes) => response.end(bytes));
+    else void readFile(demoWeightsUrl()).then((bytes) => response.end(bytes));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -22,7 +22,7 @@ afterAll(() => server.close());
 
 describe('the demonstration model', () => {
   it('is small, and its file tells its configuration', async () => {
-    expect((await stat(DEMO_WEIGHTS)).size).toBeLessThan(4e6);
+    expect((await stat(demoWeightsUrl())).size).toBeLessThan(4e6);
     const checkpoint = await openDemoCheckpoint();
     expect(inferConfig(checkpoint.tensors, checkpoint)).toMatchObject({
       model: demoModel,

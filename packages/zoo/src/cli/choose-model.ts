@@ -7,7 +7,7 @@ import { requireUperNetNames } from '../checkpoint-kind.js';
 import { readConfigFile } from '../config-file.js';
 import { inferConfig } from '../infer-config.js';
 import { demoModel } from '../models/demo.js';
-import { DEMO_WEIGHTS } from '../models/demo-checkpoint.js';
+import { demoWeightsUrl } from '../models/demo-checkpoint.js';
 import type { TestScale, ZooModel } from '../models/model.js';
 import { getModel } from '../registry.js';
 import { UsageError } from './output.js';
@@ -84,7 +84,7 @@ export async function chooseModel(flags: ModelFlags, signal: AbortSignal): Promi
 }
 
 async function demonstration(signal: AbortSignal): Promise<ChosenModel> {
-  const file = fileURLToPath(DEMO_WEIGHTS);
+  const file = fileURLToPath(demoWeightsUrl());
   const { name, title, config, testScale } = demoModel;
   return {
     ...{ name, title, config, testScale },

@@ -2,13 +2,14 @@ import { bytesSource, IIError } from '@ii/tensor';
 import { openCheckpoint, type Checkpoint } from '../checkpoint.js';
 
 /**
- * Where the weights of the demonstration model lie: a file of this package, 1 MB. Bundlers that know
- * `new URL(…, import.meta.url)` copy it beside their output.
+ * Where the weights of the demonstration model lie: a file of this package, 1.6 MB. Bundlers that know
+ * `new URL(…, import.meta.url)` copy it beside their output. A function, as a module may be loaded from where no relative
+ * address leads on, such as a blob.
  */
-export const DEMO_WEIGHTS = new URL('../../models/demo.safetensors', import.meta.url);
+export const demoWeightsUrl = (): URL => new URL('../../models/demo.safetensors', import.meta.url);
 
 export interface DemoCheckpointOptions {
-  /** Where the weights are, if they were moved. Default: {@link DEMO_WEIGHTS}. */
+  /** Where the weights are, if they were moved. Default: {@link demoWeightsUrl}. */
   readonly url?: URL | string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -24,7 +25,7 @@ export interface DemoCheckpointOptions {
  * @throws IIError `ERR_DOWNLOAD` when they cannot be fetched, otherwise as {@link openCheckpoint}; the signal's reason.
  */
 export async function openDemoCheckpoint(options: DemoCheckpointOptions = {}): Promise<Checkpoint> {
-  const { url = DEMO_WEIGHTS, signal } = options;
+  const { url = demoWeightsUrl(), signal } = options;
   const { href, pathname, protocol } = new URL(url);
   if (protocol === 'file:') {
     // Imported on use: a browser has no files.
