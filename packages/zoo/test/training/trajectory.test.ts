@@ -180,6 +180,26 @@ describe.each(golden.cases.map((each) => [each.id, each] as const))('the groups 
   });
 });
 
+/** Where nothing is rounded to float32, nothing parts: all of the recipe is the original's. */
+test.for(golden.cases.map((each) => [each.id, each] as const))(
+  '%s in float64 is PyTorch from the first step to the last weight',
+  { timeout: 600_000 },
+  async ([, expected]) => {
+    using oracle = await createDevice('reference');
+    const { steps: count } = paramsOf(expected);
+    const { run, steps } = await trained(oracle, expected, count);
+    for (const [i, { figures }] of steps.entries()) {
+      // The weight of the auxiliary loss, 0.4, is a float32 constant.
+      expect(relative(figures.loss, expected.tensor('loss').data[i]!)).toBeLessThan(1e-8);
+      expect(relative(figures.gradientNorm, expected.tensor('grad_norm').data[i]!)).toBeLessThan(1e-8);
+    }
+    const names = [...run.network.namedParameters()].map(([name]) => name);
+    // The final weights are stored in float32.
+    expect(await changeOf(run.network, expected, names)).toBeLessThan(2e-7);
+    run.dispose();
+  },
+);
+
 /** The oracle takes minutes for twenty steps, and the CPU device gives the same for any number of threads. */
 const matrix = deviceMatrix.filter(({ title, name }) => title === 'wasm, 2 threads' || name === 'webgpu');
 
