@@ -106,7 +106,9 @@ ${resultWgsl(result)}
 export function product(p: Product, machine: WebGpuMachine): WebGpuStep[] {
   if (p.matrices * p.m * p.n === 0) return [];
   const operands = `${p.left.kind} and ${p.right.kind}${p.right.kind === 'packed' && p.right.half ? ' halves' : ''}`;
-  return launchProduct(p, chooseLaunch(p, machine, operands), machine);
+  // An image whose channels are no vectors is read element by element, with four borders to look at each time.
+  const mostStaged = p.left.kind === 'image' && !p.left.vectors ? 2 : Infinity;
+  return launchProduct(p, chooseLaunch(p, machine, operands, mostStaged), machine);
 }
 
 /** {@link product} with given launch parameters, of at least one element. */

@@ -92,21 +92,36 @@ export const workgroupBytes = ({ rows, columns, depth }: Tile): number =>
 /** Every tile that {@link chooseLaunch} may take. */
 export const tiles: readonly Tile[] = candidates.map((candidate) => candidate.tile);
 
-/** Tiles that a device can run, whether or not they suit it. */
-const fitting = ({ maxWorkgroupBytes, maxInvocations }: TileMachine): Candidate[] =>
-  candidates.filter(({ tile }) => workgroupBytes(tile) <= maxWorkgroupBytes && invocationsOf(tile) <= maxInvocations);
+/** Vectors of the left operand that an invocation brings into workgroup memory at a time. */
+const stagedVectors = (tile: Tile): number => (tile.rows * tile.depth) / 4 / invocationsOf(tile);
+
+/** Tiles that a device can run and a compiler can take, whether or not they suit it. */
+const fitting = ({ maxWorkgroupBytes, maxInvocations }: TileMachine, mostStaged: number): Candidate[] =>
+  candidates.filter(
+    ({ tile }) =>
+      workgroupBytes(tile) <= maxWorkgroupBytes &&
+      invocationsOf(tile) <= maxInvocations &&
+      stagedVectors(tile) <= mostStaged,
+  );
 
 /**
  * The launch parameters of a product: the tile that was measured to be the fastest, or the one that takes the least time by the
  * estimates above. The sums are split where there are too few workgroups to keep the device busy.
  *
  * @param operands names what the product reads, which its time depends on, too.
+ * @param mostStaged vectors of the left operand that an invocation may stage at a time: the loop is unrolled, and where a
+ *   vector takes many instructions, compilers need minutes and gigabytes for eight of them.
  */
-export function chooseLaunch(shape: ProductShape, machine: TileMachine, operands = 'matrix'): Launch {
-  const estimated = estimateTile(shape, machine);
+export function chooseLaunch(
+  shape: ProductShape,
+  machine: TileMachine,
+  operands = 'matrix',
+  mostStaged = Infinity,
+): Launch {
+  const estimated = estimateTile(shape, machine, mostStaged);
   const { matrices, m, n, k } = shape;
   const shapes = `product of ${operands}, ${[matrices, m, n, k].map(sizeClass).join('×')}`;
-  const all = fitting(machine).map((candidate) => candidate.tile);
+  const all = fitting(machine, mostStaged).map((candidate) => candidate.tile);
   const tile = machine.launches?.choose(shapes, all, estimated) ?? estimated;
   return {
     tile,
@@ -118,12 +133,12 @@ export function chooseLaunch(shape: ProductShape, machine: TileMachine, operands
   };
 }
 
-function estimateTile(shape: ProductShape, machine: TileMachine): Tile {
+function estimateTile(shape: ProductShape, machine: TileMachine, mostStaged: number): Tile {
   // The last tile fits the least that WebGPU lets a device offer.
   let best = tiles.at(-1)!;
   let bestTime = Infinity;
   const mostSums = fewRegisters.vendors.includes(machine.vendor) ? fewRegisters.sums : Infinity;
-  for (const candidate of fitting(machine)) {
+  for (const candidate of fitting(machine, mostStaged)) {
     const { tile } = candidate;
     if (tile.invocationRows * tile.invocationColumns > mostSums) continue;
     const { time } = estimate(shape, candidate);
