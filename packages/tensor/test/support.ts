@@ -49,6 +49,14 @@ export const forEveryFastDevice = (body: (device: Device, entry: DeviceEntry) =>
     deviceMatrix.filter(({ name }) => name !== 'reference'),
   );
 
+/** The CPU devices that compute by kernels: with threads, on one, and by the plain build. */
+export const forEveryWasmDevice = (body: (device: Device, entry: DeviceEntry) => void): Promise<void> =>
+  onEveryDevice(
+    { describe, test, afterAll },
+    body,
+    deviceMatrix.filter(({ name }) => name === 'wasm'),
+  );
+
 /** Compares a tensor with numbers known to f64 and disposes of it. */
 export async function expectTensor(
   actual: Tensor,

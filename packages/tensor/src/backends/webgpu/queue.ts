@@ -276,7 +276,10 @@ export class WebGpuQueue implements BatchClock {
 
   /** A promise of the GPU's that also rejects when the device is lost or disposed of. */
   #guard<T>(promise: Promise<T>): Promise<T> {
-    return this.#end ? Promise.reject(this.#end) : this.#pending.guard(promise, () => this.#end);
+    if (!this.#end) return this.#pending.guard(promise, () => this.#end);
+    // A lost device answers by errors of its own, which nobody asks about any more.
+    promise.catch(() => {});
+    return Promise.reject(this.#end);
   }
 
   #finishWith(error: Error): void {
