@@ -1,8 +1,8 @@
 /**
  * Compiles a package's AssemblyScript kernels twice, with and without relaxed SIMD, into one TypeScript module that
- * exports a `WasmLibrary`; with `--wide` a third time, with relaxed SIMD and the matrix product's larger tile.
+ * exports a `WasmLibrary`; with `--tiles` twice more, with relaxed SIMD and the matrix product's larger tiles.
  *
- *     node scripts/build-wasm.mjs assembly/index.ts src/wasm/library.generated.ts [--wide]     (in the package's folder)
+ *     node scripts/build-wasm.mjs assembly/index.ts src/wasm/library.generated.ts [--tiles]     (in the package's folder)
  */
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,15 +10,15 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import asc from 'assemblyscript/asc';
 
-const { values, positionals } = parseArgs({ options: { wide: { type: 'boolean' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({ options: { tiles: { type: 'boolean' } }, allowPositionals: true });
 const [entry = '', output = ''] = positionals;
-if (!entry || !output) throw new Error('usage: build-wasm.mjs ENTRY OUTPUT [--wide]');
+if (!entry || !output) throw new Error('usage: build-wasm.mjs ENTRY OUTPUT [--tiles]');
 
 /** @type {{ name: string }} */
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'));
 const folder = mkdtempSync(join(tmpdir(), 'ii-wasm-'));
 
-/** @param {'plain' | 'relaxed' | 'wide'} build */
+/** @param {'plain' | 'relaxed' | 'tall' | 'wide'} build */
 async function compile(build) {
   const file = join(folder, `${build}.wasm`);
   const features = ['simd', 'threads', 'bulk-memory', ...(build === 'plain' ? [] : ['relaxed-simd'])];
@@ -26,7 +26,8 @@ async function compile(build) {
     entry,
     ...['--outFile', file, '-O3', '--converge', '--noAssert', '--runtime', 'stub'],
     ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
-    ...['--use', `TILE_ROWS=${build === 'wide' ? 6 : 4}`],
+    ...['--use', `TILE_ROWS=${build === 'tall' || build === 'wide' ? 6 : 4}`],
+    ...['--use', `TILE_PANELS=${build === 'wide' ? 2 : 1}`],
     ...features.flatMap((feature) => ['--enable', feature]),
   ]);
   if (error) throw new Error(`${build} build of ${entry} failed\n${stderr}`);
@@ -57,8 +58,8 @@ function sectionIds(wasm) {
 }
 
 try {
-  /** @type {readonly ('plain' | 'relaxed' | 'wide')[]} */
-  const builds = values.wide ? ['plain', 'relaxed', 'wide'] : ['plain', 'relaxed'];
+  /** @type {readonly ('plain' | 'relaxed' | 'tall' | 'wide')[]} */
+  const builds = values.tiles ? ['plain', 'relaxed', 'tall', 'wide'] : ['plain', 'relaxed'];
   const lines = [`  name: ${JSON.stringify(name)},`];
   const sizes = [];
   for (const build of builds) {

@@ -1,10 +1,12 @@
+import { tileOfSixPairs } from './gemm-tile-pair';
 import { tileOfSix } from './gemm-tile-six';
 import { madd } from './simd';
 
 /*
  * The micro-kernel: `c[rows × 8] (+)= a · b` with the accumulators in registers. With more than 4 rows V8 before
- * version 13 spills them and takes twice as long; from 13 on 6 rows are 10 to 20 % faster. The number of rows is fixed
- * when the library is compiled.
+ * version 13 spills them and takes twice as long; from 13 on 6 rows are 10 to 20 % faster. Where V8 joins vectors to
+ * 256 bits, two panels at once give it enough sums to hide the latency of an addition. The tile is fixed when the
+ * library is compiled.
  *
  * The rows of `a` come in segments, so that they may jump (the taps of a convolution): a segment is its length, then
  * the address of each row's run. `b` is a panel `[K, 8]` that runs on through the segments.
@@ -14,6 +16,11 @@ import { madd } from './simd';
 // @ts-ignore: decorator
 @inline
 export const tileRows: i32 = TILE_ROWS;
+
+/** Panels that {@link tilePair} may take at once: 1 or 2. */
+// @ts-ignore: decorator
+@inline
+export const tilePanels: i32 = TILE_PANELS;
 
 /** Bytes of a segment: length and one address per row. */
 // @ts-ignore: decorator
@@ -30,6 +37,18 @@ export const segmentBytes: usize = 4 + 4 * TILE_ROWS;
 export function tile(segments: usize, count: i32, b: usize, c: usize, pitch: usize, rows: i32, start: usize): void {
   if (TILE_ROWS == 6) tileOfSix(segments, count, b, c, pitch, rows, start);
   else tileOfFour(segments, count, b, c, pitch, rows, start);
+}
+
+/**
+ * As {@link tile}, for two panels that lie `panel` bytes apart and 16 columns of `c`; only where {@link tilePanels} is
+ * 2. The values to start from go on `next` bytes behind `start`, or behind the 8 columns of `c`.
+ */
+// @ts-ignore: decorator
+@inline
+export function tilePair(
+  segments: usize, count: i32, b: usize, panel: usize, c: usize, pitch: usize, rows: i32, start: usize, next: usize,
+): void {
+  tileOfSixPairs(segments, count, b, panel, c, pitch, rows, start, next);
 }
 
 function tileOfFour(segments: usize, count: i32, b: usize, c: usize, pitch: usize, rows: i32, start: usize): void {

@@ -1,6 +1,6 @@
 import { epilogue, isTrivial, startingBias } from './gemm-epilogue';
 import { locatePixels, plainSegments, pixelBytes, tapSegments, transposeBlock } from './gemm-rows';
-import { segmentBytes, tile, tileRows } from './gemm-tile';
+import { segmentBytes, tile, tilePair, tilePanels, tileRows } from './gemm-tile';
 import { address, word } from './simd';
 
 /*
@@ -124,24 +124,30 @@ function product(args: usize, chunk: i32, thread: i32, source: i32): void {
     }
     const last = k0 + kLength == k;
     let panel = b + ((<usize>k0) << 5);
-    for (let column = firstColumn; column < lastColumn; column += 8) {
-      const columns = min(8, lastColumn - column);
+    let column = firstColumn;
+    do {
+      const paired = tilePanels == 2 && lastColumn - column >= 16;
+      const columns = paired ? 16 : min(8, lastColumn - column);
       const offset = offsetC + ((<usize>(channel + column)) << 2);
       const target = address(args, 2) + offset;
       const to = columns < 8 ? partial : target;
       const toPitch: usize = columns < 8 ? 32 : pitch;
       const start: usize = k0 ? 0 : bias ? bias + ((<usize>(channel + column)) << 2) : zeros;
+      const next: usize = k0 || bias ? 32 : 0;
       let tileTable = table;
       let tileTo = to;
       for (let row = 0; row < rows; row += tileRows) {
-        tile(tileTable + 4, load<i32>(tileTable), panel, tileTo, toPitch, rows - row, start);
+        const count = load<i32>(tileTable);
+        if (paired) tilePair(tileTable + 4, count, panel, panelBytes, tileTo, toPitch, rows - row, start, next);
+        else tile(tileTable + 4, count, panel, tileTo, toPitch, rows - row, start);
         tileTable += stride;
         tileTo += toPitch * (<usize>tileRows);
       }
       if (last && (columns < 8 || !trivial)) {
         epilogue(args, epilogueAt, to, toPitch, target, pitch, rows, columns, channel + column, offset);
       }
-      panel += panelBytes;
-    }
+      panel += paired ? panelBytes << 1 : panelBytes;
+      column += columns;
+    } while (column < lastColumn);
   }
 }

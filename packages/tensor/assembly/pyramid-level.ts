@@ -1,5 +1,5 @@
 import { plainSegments } from './gemm-rows';
-import { segmentBytes, tile, tileRows } from './gemm-tile';
+import { segmentBytes, tile, tilePair, tilePanels, tileRows } from './gemm-tile';
 import { madd } from './simd';
 import { lower, source, weight } from './spatial-resize';
 
@@ -133,20 +133,25 @@ function multiply(state: usize, first: i32): void {
       at += (<usize>((inLine + tileRows - 1) / tileRows)) * stride;
     }
     const start: usize = k0 ? 0 : <usize>get(state, 20);
+    const next: usize = k0 ? 32 : 0;
     for (let tap = 0; tap < 9; tap++) {
-      for (let panel = 0; panel < panels; panel++) {
+      let panel = 0;
+      do {
+        const paired = tilePanels == 2 && panels - panel >= 2;
         const index = tap * perBlock + panel;
         const b = <usize>get(state, 7) + ((<usize>(index * channels + k0)) << 5);
         let to = products + ((<usize>index) << 5);
         at = segments;
         for (let line = 0; line < lines; line++) {
           for (let row = 0; row < inLine; row += tileRows) {
-            tile(at + 4, 1, b, to, pitch, inLine - row, start);
+            if (paired) tilePair(at + 4, 1, b, (<usize>channels) << 5, to, pitch, inLine - row, start, next);
+            else tile(at + 4, 1, b, to, pitch, inLine - row, start);
             at += stride;
             to += (<usize>min(tileRows, inLine - row)) * pitch;
           }
         }
-      }
+        panel += paired ? 2 : 1;
+      } while (panel < panels);
     }
   }
   set(state, 1, first);

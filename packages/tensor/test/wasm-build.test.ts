@@ -1,11 +1,15 @@
-/** Both builds of the kernel library, over shared and unshared memory. */
+/** All builds of the kernel library, over shared and unshared memory, and which one is taken. */
 import { describe, expect, test } from 'vitest';
+import { createDevice } from '../src/create-device.js';
 import { fastestBuild, hasRelaxedSimd, libraryBytes } from '../src/backends/wasm/build.js';
 import { functionNames, kernelFunctions } from '../src/backends/wasm/library.js';
 import { library } from '../src/backends/wasm/library.generated.js';
 import type { WasmBuild } from '../src/backends/wasm/program.js';
+import { wideVectors } from '../src/backends/wasm/wide-vectors.js';
 
-const builds: readonly WasmBuild[] = hasRelaxedSimd() ? ['plain', 'relaxed', 'wide'] : ['plain'];
+const noAvx2 = '256-bit vectors need a processor with AVX2 and FMA';
+
+const builds: readonly WasmBuild[] = hasRelaxedSimd() ? ['plain', 'relaxed', 'tall', 'wide'] : ['plain'];
 
 describe.each([true, false])('shared memory: %s', (shared) => {
   test.each(builds)('the library runs (build: %s)', (build) => {
@@ -30,6 +34,28 @@ test('all builds have the same functions', () => {
 });
 
 test('the fastest build is one that the engine runs', () => {
-  expect(builds).toContain(fastestBuild());
-  expect(fastestBuild() === 'plain').toBe(!hasRelaxedSimd());
+  for (const joined of [false, true]) {
+    expect(builds).toContain(fastestBuild(joined));
+    expect(fastestBuild(joined) === 'plain').toBe(!hasRelaxedSimd());
+    expect(fastestBuild(joined) === 'wide').toBe(joined && hasRelaxedSimd());
+  }
+});
+
+describe('vectors of 256 bits', () => {
+  test('are off unless asked for', () => {
+    expect(wideVectors(false)).toEqual({ on: false, why: '' });
+    expect(wideVectors()).toEqual({ on: false, why: '' });
+  });
+
+  test('are on where the engine and the processor have them; else the device says what is missing', async () => {
+    const { on, why } = wideVectors(true);
+    const able = Number.parseInt(process.versions.v8) >= 13 && process.arch === 'x64' && why !== noAvx2;
+    expect(on).toBe(able);
+    using device = await createDevice('wasm', { threads: 0, wideVectors: true });
+    if (able) expect(device.selection).toContain('relaxed SIMD in vectors of 256 bits');
+    else expect(device.selection).toContain(`(${why})`);
+    if (process.arch === 'x64' && !able && why !== noAvx2) {
+      expect(why).toBe(`256-bit vectors need Node 24 or later (this is ${process.version})`);
+    }
+  });
 });

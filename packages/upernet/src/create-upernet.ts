@@ -8,6 +8,8 @@ export interface CreateUperNetOptions extends LoadOptions {
   readonly device?: Device | DeviceName | 'auto';
   /** Worker threads of a `wasm` device that is made. Default: as many as the machine runs in parallel. */
   readonly threads?: number;
+  /** Whether a `wasm` device that is made joins vectors to 256 bits; see `DeviceOptions.wideVectors` of `@ii/tensor`. */
+  readonly wideVectors?: boolean;
   /** A checkpoint's tensors under PyTorch's names. Give these or `seed`. */
   readonly weights?: StateDict;
   /** Untrained weights drawn from this seed: for tests and benchmarks; the labels mean nothing. */
@@ -27,13 +29,16 @@ export interface CreateUperNetOptions extends LoadOptions {
  *   StateDictError when the weights do not fit; DeviceUnavailableError.
  */
 export async function createUperNet(config: UperNetConfig, options: CreateUperNetOptions): Promise<Segmentor> {
-  const { device: wanted = 'auto', threads, weights, seed, ...loading } = options;
+  const { device: wanted = 'auto', threads, wideVectors, weights, seed, ...loading } = options;
   const network = new UperNet(config);
   if ((weights === undefined) === (seed === undefined)) {
     throw new IIError('ERR_OPTION', 'createUperNet: give either weights (a checkpoint) or seed (untrained weights)');
   }
-  const makeDevice =
-    wanted instanceof Device ? null : () => createDevice(wanted, threads === undefined ? {} : { threads });
+  const deviceOptions = {
+    ...(threads !== undefined && { threads }),
+    ...(wideVectors !== undefined && { wideVectors }),
+  };
+  const makeDevice = wanted instanceof Device ? null : () => createDevice(wanted, deviceOptions);
   const device = wanted instanceof Device ? wanted : await makeDevice!();
   try {
     const report = weights ? await network.load(device, weights, loading) : null;

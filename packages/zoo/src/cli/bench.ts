@@ -1,21 +1,13 @@
 import { availableParallelism, cpus } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import {
-  deviceNames,
-  IIError,
-  Random,
-  resizeArgmax,
-  scope,
-  type Capture,
-  type DeviceName,
-  type Tensor,
-} from '@ii/tensor';
+import { IIError, Random, resizeArgmax, scope, type Capture, type Tensor } from '@ii/tensor';
 import { createUperNet, type Segmentor } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 import { countModel, findModel } from '../registry.js';
 import { benchTraining } from './bench-training.js';
 import { chooseModel, type ChosenModel, type ModelFlags } from './choose-model.js';
-import { parseSeed, parseSize, parseThreads } from './options.js';
+import { addDeviceFlags, deviceOptions, type DeviceFlags } from './device-flags.js';
+import { parseSeed, parseSize } from './options.js';
 import type { Session } from './session.js';
 import { stoppable } from './stoppable.js';
 import { alignColumns, showBytes, showDuration, showSize } from './table.js';
@@ -23,10 +15,8 @@ import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
 import { median, tenths } from './figures.js';
 import { untrainedWeights } from './untrained-weights.js';
 
-interface BenchFlags extends ModelFlags {
+interface BenchFlags extends ModelFlags, DeviceFlags {
   readonly size?: InputSize;
-  readonly device: DeviceName | 'auto';
-  readonly threads?: number;
   readonly runs: number;
   readonly trace?: true;
   readonly train?: true;
@@ -43,15 +33,17 @@ const MAX_BATCH = 64;
 
 /** `ii bench`: how long a model takes. */
 export function addBench(program: Command, session: Session): void {
-  program
-    .command('bench')
-    .description('time a model from the input tensor to the label map; untrained weights unless --checkpoint is given')
-    .option('--model <name>', 'a model of the zoo (ii list)')
-    .option('--checkpoint <file>', 'weights to run: .pth or .safetensors')
-    .option('--config <file>', 'the configuration (JSON) of the checkpoint, or of a model that is none of the zoo')
-    .option('--size <HxW>', "input size of the network (default: the model's training crops)", parseSize)
-    .addOption(new Option('--device <name>', 'where to run').choices(['auto', ...deviceNames]).default('auto'))
-    .option('--threads <n>', 'worker threads (default: one per core)', parseThreads)
+  addDeviceFlags(
+    program
+      .command('bench')
+      .description(
+        'time a model from the input tensor to the label map; untrained weights unless --checkpoint is given',
+      )
+      .option('--model <name>', 'a model of the zoo (ii list)')
+      .option('--checkpoint <file>', 'weights to run: .pth or .safetensors')
+      .option('--config <file>', 'the configuration (JSON) of the checkpoint, or of a model that is none of the zoo')
+      .option('--size <HxW>', "input size of the network (default: the model's training crops)", parseSize),
+  )
     .addOption(new Option('--runs <n>', 'timed runs, after one to warm up').argParser(countUpTo(MAX_RUNS)).default(5))
     .option('--seed <n>', 'of the untrained weights (default: 0)', parseSeed)
     .option('--trace', 'then run once more and show the time of every kernel')
@@ -81,7 +73,7 @@ async function bench(flags: BenchFlags, session: Session): Promise<void> {
   try {
     const { config } = chosen;
     const withCp = flags.withCp ? { ...config, backbone: { ...config.backbone, withCp: true } } : config;
-    model = await load({ ...chosen, config: withCp }, flags.device, threads, session);
+    model = await load({ ...chosen, config: withCp }, { ...flags, threads }, session);
   } finally {
     progress.clear();
     await chosen.checkpoint?.close();
@@ -142,13 +134,13 @@ async function benchInference(
 /** Makes the device and puts the weights on it. */
 function load(
   { config, checkpoint, weights }: ChosenModel,
-  device: DeviceName | 'auto',
-  threads: number,
+  flags: DeviceFlags,
   { progress, signal }: Session,
 ): Promise<Segmentor> {
   return createUperNet(config, {
     weights: checkpoint?.tensors ?? untrainedWeights(config, weights.kind === 'untrained' ? weights.seed : 0),
-    ...{ device, threads, signal },
+    ...deviceOptions(flags),
+    ...{ device: flags.device, signal },
     onProgress: ({ loaded, total }) => progress.show('loading weights', loaded, total),
   });
 }

@@ -13,7 +13,7 @@ import type { InputSize, TestScale } from '../models/model.js';
 import { findModel } from '../registry.js';
 import { fileSource } from '../source/file-source.js';
 import type { ChosenModel, ModelFlags } from './choose-model.js';
-import type { DeviceFlags } from './load-model.js';
+import type { DeviceFlags } from './device-flags.js';
 import { UsageError } from './output.js';
 
 export interface EvaluateFlags extends ModelFlags, DeviceFlags {

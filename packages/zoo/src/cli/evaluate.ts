@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { openEvaluation, parseShard, type Evaluation, type SegmentationDataset, type Shard } from '@ii/ade20k';
-import { deviceNames, IIError } from '@ii/tensor';
+import { IIError } from '@ii/tensor';
 import type { LabelMap, RgbInput } from '@ii/tensor/image';
 import type { Segmentor } from '@ii/upernet';
 import { classTable, type ClassTable } from '../class-names.js';
@@ -21,8 +21,9 @@ import { describeResult, showResult } from './evaluate-result.js';
 import { openStateFile } from './evaluate-state-file.js';
 import { EvaluationDisplay } from './evaluate-text.js';
 import { WorstPredictions, worstScores } from './evaluate-worst.js';
+import { addDeviceFlags } from './device-flags.js';
 import { loadModel } from './load-model.js';
-import { parseScale, parseSeed, parseSize, parseThreads } from './options.js';
+import { parseScale, parseSeed, parseSize } from './options.js';
 import type { Session } from './session.js';
 import { stoppable } from './stoppable.js';
 
@@ -31,42 +32,44 @@ const WORST = 8;
 
 /** `ii evaluate`: the figures of a model on a data set. */
 export function addEvaluate(program: Command, session: Session): void {
-  const evaluate = program
-    .command('evaluate')
-    .description('mIoU and the other figures of a model on a data set, as the paper counts them')
-    .option('--data <root>', 'the folder ADEChallengeData2016, or one with images/ and annotations/')
-    .option('--model <name>', 'a model of the zoo (ii list)')
-    .option('--checkpoint <file>', 'its weights: .pth or .safetensors')
-    .option('--config <file>', "the checkpoint's configuration (JSON), where its shapes do not tell it")
-    .addOption(
-      new Option('--protocol <name>', 'one scale, or the mean over six scales and their flips')
-        .choices(['ss', 'ms-flip'])
-        .default('ss'),
-    )
-    .addOption(
-      new Option('--mode <name>', 'the whole image in one pass, or windows of it')
-        .choices(['whole', 'slide'])
-        .default('whole'),
-    )
-    .option('--crop <HxW>', "windows of --mode slide (default: the model's training crops)", parseSize)
-    .option('--stride <HxW>', 'from one window to the next (default: two thirds of --crop)', parseSize)
-    .option('--scale <LxS>', "limits of a photo's long and short side (default: the model's)", parseScale)
-    .addOption(
-      new Option('--labels <rule>', 'values of the annotations: 0 unlabelled and k class k − 1, or class ids').choices([
-        'ade20k',
-        'raw',
-      ]),
-    )
-    .option('--limit <n>', 'only the first so many photos', parseLimit)
-    .option('--shard <i/n>', 'only the i-th of n parts; its file is for ii evaluate merge', parseShardOption)
-    .option('--state <file>', 'keep the state of the run in this file')
-    .option('--resume', 'go on from the state, if there is one')
-    .addOption(
-      new Option('--on-error <what>', 'about unusable photos or annotations').choices(['fail', 'skip']).default('fail'),
-    )
-    .option('--report <file>', 'write an HTML page with the figures and the worst images')
-    .addOption(new Option('--device <name>', 'where to run').choices(['auto', ...deviceNames]).default('auto'))
-    .option('--threads <n>', 'worker threads (default: one per core)', parseThreads)
+  const evaluate = addDeviceFlags(
+    program
+      .command('evaluate')
+      .description('mIoU and the other figures of a model on a data set, as the paper counts them')
+      .option('--data <root>', 'the folder ADEChallengeData2016, or one with images/ and annotations/')
+      .option('--model <name>', 'a model of the zoo (ii list)')
+      .option('--checkpoint <file>', 'its weights: .pth or .safetensors')
+      .option('--config <file>', "the checkpoint's configuration (JSON), where its shapes do not tell it")
+      .addOption(
+        new Option('--protocol <name>', 'one scale, or the mean over six scales and their flips')
+          .choices(['ss', 'ms-flip'])
+          .default('ss'),
+      )
+      .addOption(
+        new Option('--mode <name>', 'the whole image in one pass, or windows of it')
+          .choices(['whole', 'slide'])
+          .default('whole'),
+      )
+      .option('--crop <HxW>', "windows of --mode slide (default: the model's training crops)", parseSize)
+      .option('--stride <HxW>', 'from one window to the next (default: two thirds of --crop)', parseSize)
+      .option('--scale <LxS>', "limits of a photo's long and short side (default: the model's)", parseScale)
+      .addOption(
+        new Option(
+          '--labels <rule>',
+          'values of the annotations: 0 unlabelled and k class k − 1, or class ids',
+        ).choices(['ade20k', 'raw']),
+      )
+      .option('--limit <n>', 'only the first so many photos', parseLimit)
+      .option('--shard <i/n>', 'only the i-th of n parts; its file is for ii evaluate merge', parseShardOption)
+      .option('--state <file>', 'keep the state of the run in this file')
+      .option('--resume', 'go on from the state, if there is one')
+      .addOption(
+        new Option('--on-error <what>', 'about unusable photos or annotations')
+          .choices(['fail', 'skip'])
+          .default('fail'),
+      )
+      .option('--report <file>', 'write an HTML page with the figures and the worst images'),
+  )
     .option('--seed <n>', 'run untrained weights drawn from this seed', parseSeed)
     .action((flags: EvaluateFlags, command: Command) => {
       const { quiet = false } = command.optsWithGlobals<{ quiet?: boolean }>();

@@ -1,26 +1,21 @@
-import { IIError, StateDictError, type DeviceName } from '@ii/tensor';
+import { IIError, StateDictError } from '@ii/tensor';
 import { createUperNet, type Segmentor } from '@ii/upernet';
 import type { ChosenModel } from './choose-model.js';
+import { deviceOptions, type DeviceFlags } from './device-flags.js';
 import type { Session } from './session.js';
-
-/** Where a model is to run. */
-export interface DeviceFlags {
-  readonly device: DeviceName | 'auto';
-  readonly threads?: number;
-}
 
 /** Makes the device and puts the weights of a chosen model on it. */
 export async function loadModel(
   { title, config, checkpoint, weights }: ChosenModel,
-  { device, threads }: DeviceFlags,
+  flags: DeviceFlags,
   { progress, signal }: Session,
 ): Promise<Segmentor> {
   try {
     return await createUperNet(config, {
       ...(checkpoint && { weights: checkpoint.tensors }),
       ...(weights.kind === 'untrained' && { seed: weights.seed }),
-      ...(threads !== undefined && { threads }),
-      device,
+      ...deviceOptions(flags),
+      device: flags.device,
       signal,
       onProgress: ({ loaded, total }) => progress.show('loading weights', loaded, total),
     });

@@ -1,13 +1,14 @@
 import { Option, type Command } from 'commander';
-import { deviceNames, encodeSafetensors, storedTensor, type DeviceName } from '@ii/tensor';
+import { encodeSafetensors, storedTensor } from '@ii/tensor';
 import { legend, type LabelMap } from '@ii/tensor/image';
 import type { Segmentation, Segmentor } from '@ii/upernet';
 import { classTable, type ClassTable } from '../class-names.js';
 import { renderOverlayPicture, writeFileAtomic, writeLabelPng } from '../images/index.js';
 import type { TestScale } from '../models/model.js';
 import { chooseModel, type ChosenModel, type ModelFlags } from './choose-model.js';
+import { addDeviceFlags, type DeviceFlags } from './device-flags.js';
 import { loadModel } from './load-model.js';
-import { parseOpacity, parseScale, parseSeed, parseThreads } from './options.js';
+import { parseOpacity, parseScale, parseSeed } from './options.js';
 import { UsageError } from './output.js';
 import { planOutputs, type ImageOutputs, type OutputFlags } from './output-paths.js';
 import { readPhotos, type Photo } from './photos.js';
@@ -15,11 +16,9 @@ import { showSegmentation, type ImageReport } from './segment-report.js';
 import type { Session } from './session.js';
 import { stoppable } from './stoppable.js';
 
-interface SegmentFlags extends ModelFlags, OutputFlags {
+interface SegmentFlags extends ModelFlags, OutputFlags, DeviceFlags {
   readonly opacity: number;
   readonly scale?: TestScale;
-  readonly device: DeviceName | 'auto';
-  readonly threads?: number;
 }
 
 /** Scale of the official protocol where neither the flags nor the model say another. */
@@ -30,29 +29,29 @@ const NO_IGNORED_ID = 65535;
 
 /** `ii segment`: labels photos. */
 export function addSegment(program: Command, session: Session): void {
-  program
-    .command('segment')
-    .description('label every pixel of photos; without --model and --checkpoint, by the demonstration model')
-    .argument('<image...>', 'JPEG, PNG or WebP files')
-    .option('--model <name>', 'a model of the zoo (ii list)')
-    .option('--checkpoint <file>', 'its weights: .pth or .safetensors')
-    .option('--config <file>', "the checkpoint's configuration (JSON), where its shapes do not tell it")
-    .option(
-      '-o, --output <file>',
-      'picture of photo, labels and legend; a folder for several images (default: <image>.overlay.png)',
-    )
-    .option('--labels <file>', 'greyscale PNG of the class ids')
-    .option('--save-logits <file>', "safetensors file with the decode head's output, f32 logits [1, h, w, classes]")
-    .addOption(
-      new Option('--opacity <share>', 'of the class colours over the photo').argParser(parseOpacity).default(0.5),
-    )
-    .addOption(
-      new Option('--scale <LxS>', "limits of the photo's long and short side (default: the model's)").argParser(
-        parseScale,
+  addDeviceFlags(
+    program
+      .command('segment')
+      .description('label every pixel of photos; without --model and --checkpoint, by the demonstration model')
+      .argument('<image...>', 'JPEG, PNG or WebP files')
+      .option('--model <name>', 'a model of the zoo (ii list)')
+      .option('--checkpoint <file>', 'its weights: .pth or .safetensors')
+      .option('--config <file>', "the checkpoint's configuration (JSON), where its shapes do not tell it")
+      .option(
+        '-o, --output <file>',
+        'picture of photo, labels and legend; a folder for several images (default: <image>.overlay.png)',
+      )
+      .option('--labels <file>', 'greyscale PNG of the class ids')
+      .option('--save-logits <file>', "safetensors file with the decode head's output, f32 logits [1, h, w, classes]")
+      .addOption(
+        new Option('--opacity <share>', 'of the class colours over the photo').argParser(parseOpacity).default(0.5),
+      )
+      .addOption(
+        new Option('--scale <LxS>', "limits of the photo's long and short side (default: the model's)").argParser(
+          parseScale,
+        ),
       ),
-    )
-    .addOption(new Option('--device <name>', 'where to run').choices(['auto', ...deviceNames]).default('auto'))
-    .addOption(new Option('--threads <n>', 'worker threads (default: one per core)').argParser(parseThreads))
+  )
     .addOption(new Option('--seed <n>', 'run untrained weights drawn from this seed').argParser(parseSeed))
     .action((images: string[], flags: SegmentFlags) => segment(images, flags, session));
 }

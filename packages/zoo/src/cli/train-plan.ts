@@ -1,7 +1,7 @@
 /** What `ii train` is asked to do, checked before any work. */
 import { dirname, resolve } from 'node:path';
 import { openDataset, type LabelConvention, type SegmentationDataset } from '@ii/ade20k';
-import { FormatError, type DeviceName } from '@ii/tensor';
+import { FormatError } from '@ii/tensor';
 import { openCheckpoint, type Checkpoint } from '../checkpoint.js';
 import { nodeAccess } from '../data/index.js';
 import { inferConfig } from '../infer-config.js';
@@ -14,15 +14,14 @@ import {
 } from '../training/index.js';
 import { requireAnnotations } from './evaluate-data.js';
 import { planAnnotations } from './evaluate-plan.js';
+import type { DeviceFlags } from './device-flags.js';
 import { UsageError } from './output.js';
 
-export interface TrainFlags {
+export interface TrainFlags extends DeviceFlags {
   readonly config: string;
   readonly data: string;
   readonly workDir: string;
   readonly resume?: true;
-  readonly device: DeviceName | 'auto';
-  readonly threads?: number;
   readonly workers?: number;
   readonly onError: 'fail' | 'skip';
   readonly checkNumerics?: true;

@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
-import { createDevice, deviceNames, type Device } from '@ii/tensor';
+import { createDevice, type Device } from '@ii/tensor';
 import { startSampleWorkers } from '../data/index.js';
 import { nodeWorkDirectory } from '../training/node-directory.js';
 import { train, TRAINING_FILES, type TrainingResult, type TrainOptions } from '../training/index.js';
+import { addDeviceFlags, deviceOptions } from './device-flags.js';
 import { percent } from './evaluate-text.js';
 import { parseThreads } from './options.js';
 import type { Session } from './session.js';
@@ -12,19 +13,21 @@ import { openTraining, type OpenedTraining, type TrainFlags } from './train-plan
 
 /** `ii train`: trains a model, or goes on with a run. */
 export function addTrain(program: Command, session: Session): void {
-  program
-    .command('train')
-    .description('train or fine-tune a model by a configuration file; Ctrl-C stops it so that --resume goes on')
-    .requiredOption('--config <file>', 'the training configuration (JSON)')
-    .requiredOption('--data <root>', 'the folder ADEChallengeData2016, or one with images/ and annotations/')
-    .requiredOption('--work-dir <dir>', 'where checkpoints and the log go')
-    .option('--resume', 'go on from the checkpoint in the work directory, if there is one')
-    .addOption(
-      new Option('--on-error <what>', 'about unusable photos or annotations').choices(['fail', 'skip']).default('fail'),
-    )
-    .option('--check-numerics', 'look at the result of every kernel and name the first that is not finite; slow')
-    .addOption(new Option('--device <name>', 'where to run').choices(['auto', ...deviceNames]).default('auto'))
-    .option('--threads <n>', 'worker threads of the wasm device (default: one per core)', parseThreads)
+  addDeviceFlags(
+    program
+      .command('train')
+      .description('train or fine-tune a model by a configuration file; Ctrl-C stops it so that --resume goes on')
+      .requiredOption('--config <file>', 'the training configuration (JSON)')
+      .requiredOption('--data <root>', 'the folder ADEChallengeData2016, or one with images/ and annotations/')
+      .requiredOption('--work-dir <dir>', 'where checkpoints and the log go')
+      .option('--resume', 'go on from the checkpoint in the work directory, if there is one')
+      .addOption(
+        new Option('--on-error <what>', 'about unusable photos or annotations')
+          .choices(['fail', 'skip'])
+          .default('fail'),
+      )
+      .option('--check-numerics', 'look at the result of every kernel and name the first that is not finite; slow'),
+  )
     .option('--workers <n>', 'threads that load photos; 0: none (default: 1 on wasm, else up to 8)', parseThreads)
     .action((flags: TrainFlags, command: Command) => {
       const { quiet = false } = command.optsWithGlobals<{ quiet?: boolean }>();
@@ -38,7 +41,7 @@ async function run(flags: TrainFlags, session: Session, quiet: boolean): Promise
   let device: Device | undefined;
   try {
     const directory = await nodeWorkDirectory(flags.workDir);
-    device = await createDevice(flags.device, flags.threads === undefined ? {} : { threads: flags.threads });
+    device = await createDevice(flags.device, deviceOptions(flags));
     const { plan, dataset, validation, checkpoint } = opened;
     const { result, best } = await withLoader(flags, opened, device, async (load) =>
       runToEnd(

@@ -6,6 +6,7 @@ import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, 
 import type { Block } from './address-space.js';
 import { WasmBuffer, type BoundOperand } from './buffer.js';
 import { fastestBuild, libraryBytes, tileRowsOf } from './build.js';
+import { wideVectors } from './wide-vectors.js';
 import { Heap } from './heap.js';
 import { WasmMemory } from './memory.js';
 import {
@@ -38,6 +39,8 @@ export interface WasmOptions {
   readonly threads: number;
   /** Bytes of prepared weights to keep; those beyond are prepared each time they are used. */
   readonly weightBudget: number;
+  /** See `DeviceOptions.wideVectors`. */
+  readonly wideVectors?: boolean | undefined;
   /** Default: the fastest that this engine runs. */
   readonly build?: WasmBuild;
 }
@@ -45,7 +48,8 @@ export interface WasmOptions {
 const buildNames: Record<WasmBuild, string> = {
   plain: 'SIMD without fused multiply-add (the engine has no relaxed SIMD)',
   relaxed: 'relaxed SIMD',
-  wide: 'relaxed SIMD, tiles of 6 rows',
+  tall: 'relaxed SIMD, tiles of 6×8',
+  wide: 'relaxed SIMD in vectors of 256 bits',
 };
 
 /** The CPU device: SIMD kernels over one WebAssembly memory, run by worker threads. */
@@ -74,9 +78,11 @@ export class WasmBackend implements Backend {
 
   /** Starts the device; `reason` says how it runs and why, for a person. */
   static async start(options: WasmOptions): Promise<{ backend: WasmBackend; reason: string }> {
-    const { threads, weightBudget, build = fastestBuild() } = options;
+    const { threads, weightBudget } = options;
+    const wide = wideVectors(options.wideVectors);
+    const build = options.build ?? fastestBuild(wide.on);
     const heap = new Heap();
-    const simd = buildNames[build];
+    const simd = buildNames[build] + (wide.why && ` (${wide.why})`);
     const inline = (why: string): { backend: WasmBackend; reason: string } => ({
       backend: new WasmBackend(heap, new InlineQueue(heap), weightBudget, build),
       reason: `the calling thread, ${simd}; ${why}`,

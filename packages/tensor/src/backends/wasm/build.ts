@@ -14,11 +14,11 @@ const memory64 = { address: 'i64', initial: 0n, maximum: 0n } as unknown as WebA
 export const hasRelaxedSimd = (): boolean => WebAssembly.validate(relaxedProbe);
 
 /**
- * Whether the engine's compiler is taken to keep the larger tile in registers. V8 does since 13.0; before that it spills,
+ * Whether the engine's compiler is taken to keep the higher tile in registers. V8 does since 13.0; before that it spills,
  * at half the speed, and the smaller tile is faster. Nothing tells compilers apart but what else came with them: V8
  * makes memories of 64-bit addresses since 13.3. (Validating such a module would not do: 12.4 reads them already.)
  */
-function keepsLargerTile(): boolean {
+function keepsHigherTile(): boolean {
   try {
     return new WebAssembly.Memory(memory64).buffer.byteLength === 0;
   } catch {
@@ -26,14 +26,19 @@ function keepsLargerTile(): boolean {
   }
 }
 
-/** The build that is fastest on this engine. */
-export function fastestBuild(): WasmBuild {
+/**
+ * The build that is fastest on this engine.
+ *
+ * @param wideVectors whether the engine joins vectors to 256 bits.
+ */
+export function fastestBuild(wideVectors: boolean): WasmBuild {
   if (!hasRelaxedSimd()) return 'plain';
-  return keepsLargerTile() ? 'wide' : 'relaxed';
+  if (wideVectors) return 'wide';
+  return keepsHigherTile() ? 'tall' : 'relaxed';
 }
 
 /** Rows of the matrix product's tile in a build of this package's library, as scripts/build-wasm.mjs sets them. */
-export const tileRowsOf = (build: WasmBuild): number => (build === 'wide' ? 6 : 4);
+export const tileRowsOf = (build: WasmBuild): number => (build === 'tall' || build === 'wide' ? 6 : 4);
 
 /** The bytes of a library's build, importing a shared or an unshared memory. */
 export function libraryBytes(library: WasmLibrary, build: WasmBuild, shared: boolean): Uint8Array<ArrayBuffer> {

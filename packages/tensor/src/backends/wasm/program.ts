@@ -15,12 +15,14 @@ export interface WasmLibrary {
   readonly plain: string;
   /** With fused multiply-add, for engines that have relaxed SIMD. */
   readonly relaxed: string;
-  /** As `relaxed`, with the larger tile of the matrix product; default: `relaxed`. */
+  /** As `relaxed`, with a higher tile of the matrix product, of 6×8; default: `relaxed`. */
+  readonly tall?: string;
+  /** As `tall`, with a tile of 6×16 for engines that join vectors to 256 bits; default: `relaxed`. */
   readonly wide?: string;
 }
 
 /** The builds of a library, slowest first. */
-export type WasmBuild = 'plain' | 'relaxed' | 'wide';
+export type WasmBuild = 'plain' | 'relaxed' | 'tall' | 'wide';
 
 /** A tensor operand; as a step argument it stands for its address. */
 export interface WasmOperand extends TensorSpec {
