@@ -40,6 +40,8 @@ function inBrowser(executablePath: string, provider: NonNullable<typeof playwrig
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/report-skips.ts'],
+    // By default one core is left free, on two cores half of them.
+    maxWorkers: '100%',
     projects: [
       {
         resolve: sources,

@@ -10,6 +10,7 @@ import {
   deviceMatrix,
   expectClose,
   hostTensor,
+  isSoftwareGpu,
   onEveryDevice,
   precisionOf,
   randomNumbers,
@@ -30,7 +31,7 @@ export const forEveryDevice = (body: (device: Device, entry: DeviceEntry) => voi
  */
 export const drawn = (numRuns: number, device?: Device): Drawn => ({
   seed: 20231,
-  numRuns: device?.selection.includes('software rasteriser') ? Math.ceil(numRuns / 4) : numRuns,
+  numRuns: device && isSoftwareGpu(device) ? Math.ceil(numRuns / 4) : numRuns,
   // Looking for a smaller failure would compile shaders without end.
   endOnFailure: device?.name === 'webgpu',
 });

@@ -3,7 +3,15 @@
  * that says where two tensors differ.
  */
 export { compareTensors, expectClose, type Comparison, type Tolerance } from './compare.js';
-export { deviceMatrix, devices, onEveryDevice, type DeviceEntry, type MadeDevice, type TestRunner } from './devices.js';
+export {
+  deviceMatrix,
+  devices,
+  isSoftwareGpu,
+  onEveryDevice,
+  type DeviceEntry,
+  type MadeDevice,
+  type TestRunner,
+} from './devices.js';
 export {
   loadGolden,
   readGolden,

@@ -1,4 +1,5 @@
 /** Twenty steps of training as PyTorch takes them: losses, learning rates, gradient norms and final weights. */
+import { setFlagsFromString } from 'node:v8';
 import ndarray from 'ndarray';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { LoadedBatch } from '@ii/ade20k';
@@ -7,6 +8,7 @@ import {
   channelsLast,
   deviceMatrix,
   goldenStateDict,
+  isSoftwareGpu,
   loadGolden,
   onEveryDevice,
   type GoldenCase,
@@ -187,8 +189,8 @@ test.for(golden.cases.map((each) => [each.id, each] as const))(
   async ([, expected]) => {
     using oracle = await createDevice('reference');
     const all = paramsOf(expected).steps;
-    // The oracle is slow: one case to its end (the other one is as exact), of the other the warm-up.
-    const count = expected.id === 'h_like' ? all : 8;
+    // The oracle is slow: one case to its end, of the other, which is as exact, the beginning.
+    const count = expected.id === 'h_like' ? all : 4;
     const { run, steps } = await trained(oracle, expected, count);
     for (const [i, { figures }] of steps.entries()) {
       // The weight of the auxiliary loss, 0.4, is a float32 constant.
@@ -202,6 +204,9 @@ test.for(golden.cases.map((each) => [each.id, each] as const))(
   },
 );
 
+// Node 20 has relaxed SIMD, which later versions have in any case, behind this flag.
+if (Number.parseInt(process.versions.node) < 22) setFlagsFromString('--experimental-wasm-relaxed-simd');
+
 /** The oracle takes minutes for twenty steps, and the CPU device gives the same for any number of threads. */
 const matrix = deviceMatrix.filter(({ title, name }) => title === 'wasm, 2 threads' || name === 'webgpu');
 
@@ -209,16 +214,17 @@ await onEveryDevice(
   { describe, test, afterAll },
   (device) => {
     /**
-     * A ReLU whose input lies within rounding of zero puts a float32 run on another branch of the gradient than the
-     * float64 one, and Adam makes much of little. From such a step on the runs part, however exact each step is: the
-     * first step that is further from PyTorch than allowed must be, from its own weights, what float64 arithmetic gives.
+     * A ReLU whose input lies within rounding of zero may put a float32 run on another branch of the gradient than the
+     * float64 one, and Adam makes much of little. From such a step on the runs part, however exact each step is. With
+     * fused multiply-add on the CPU no ReLU does so in these twenty steps; where one does, on a GPU with another order of
+     * sums, the first step that is further from PyTorch than allowed must be, from its own weights, what float64
+     * arithmetic gives.
      */
     test.for(golden.cases.map((each) => [each.id, each] as const))(
       '%s steps like PyTorch',
       { timeout: 600_000 },
       async ([, expected], context) => {
-        if (device.selection.includes('software rasteriser'))
-          context.skip('a GPU made of software takes minutes for a step');
+        if (isSoftwareGpu(device)) context.skip('a GPU made of software takes minutes for a step');
         const before = device.memory().tensors;
         const allowed = expected.entry['torch_float32_run_deviation'] as Deviation;
         const bounds = { loss: SLACK * allowed.loss_max_rel, norm: SLACK * allowed.grad_norm_max_rel };
@@ -230,7 +236,7 @@ await onEveryDevice(
           relative(loss, losses[i]!) < bounds.loss && relative(gradientNorm, norms[i]!) < bounds.norm;
         const parted = steps.findIndex(({ figures }, i) => !isLike(figures, i));
         const alike = parted < 0 ? count : parted;
-        expect(alike).toBeGreaterThanOrEqual(4);
+        expect(alike).toBeGreaterThanOrEqual(device.name === 'wasm' ? count : 4);
         for (const [i, { figures }] of steps.slice(0, alike).entries()) {
           // The auxiliary loss is the smaller part, so that its error is the larger one.
           expect(relative(figures.decodeLoss, parts[2 * i]!)).toBeLessThan(2 * bounds.loss);
