@@ -9,21 +9,6 @@ import { firstLanes, raise, spreadLargest, sumPoints } from './softmax';
  * three more elements), two places per point and four weights per point.
  */
 
-/** Adds four channels of two neighbouring pixels to `sum`. */
-// @ts-ignore: decorator
-@inline
-function gather(sum: v128, left: usize, right: usize, leftWeight: v128, rightWeight: v128): v128 {
-  return madd(v128.load(right), rightWeight, madd(v128.load(left), leftWeight, sum));
-}
-
-/** `sum · factor`, plus `x · share` where there is a centre scale. */
-// @ts-ignore: decorator
-@inline
-function finish(sum: v128, factor: v128, centre: usize, share: v128): v128 {
-  const scaled = f32x4.mul(sum, factor);
-  return centre ? madd(v128.load(centre), share, scaled) : scaled;
-}
-
 /**
  * args: 0 x, 1 offset, 2 mask, 3 centre scale or 0, 4 y, 5 scratch, 6 scratch bytes per thread, 7 height, 8 width,
  * 9 groups, 10 channels of a group, 11 height of y, 12 width of y, 13 rows of all images of y, 14 rows per chunk,
@@ -111,26 +96,37 @@ export function dcnv3(args: usize, chunk: i32, thread: i32): void {
           let s3 = f32x4.splat(0);
           let q = place;
           let p = weight;
-          // Half a point at a time: more loads than that in one turn do not fit the registers.
+          // Half a point at a time: more loads than that in one turn do not fit the registers. Neighbouring vectors are
+          // read and written side by side, so that an engine can join them to 256 bits.
           do {
             const a = from + load<u32>(q);
             const b = a + step;
             const u = v128.load32_splat(p);
             const v = v128.load32_splat(p, 4);
-            s0 = gather(s0, a, b, u, v);
-            s1 = gather(s1, a + 16, b + 16, u, v);
-            s2 = gather(s2, a + 32, b + 32, u, v);
-            s3 = gather(s3, a + 48, b + 48, u, v);
+            s0 = madd(v128.load(b), v, madd(v128.load(a), u, s0));
+            s1 = madd(v128.load(b, 16), v, madd(v128.load(a, 16), u, s1));
+            s2 = madd(v128.load(b, 32), v, madd(v128.load(a, 32), u, s2));
+            s3 = madd(v128.load(b, 48), v, madd(v128.load(a, 48), u, s3));
             p += 8;
             q += 4;
           } while (q < end);
-          v128.store(y, finish(s0, factor, centre, share));
-          v128.store(y, finish(s1, factor, centre ? centre + 16 : 0, share), 16);
-          v128.store(y, finish(s2, factor, centre ? centre + 32 : 0, share), 32);
-          v128.store(y, finish(s3, factor, centre ? centre + 48 : 0, share), 48);
+          s0 = f32x4.mul(s0, factor);
+          s1 = f32x4.mul(s1, factor);
+          s2 = f32x4.mul(s2, factor);
+          s3 = f32x4.mul(s3, factor);
+          if (centre) {
+            s0 = madd(v128.load(centre), share, s0);
+            s1 = madd(v128.load(centre, 16), share, s1);
+            s2 = madd(v128.load(centre, 32), share, s2);
+            s3 = madd(v128.load(centre, 48), share, s3);
+            centre += 64;
+          }
+          v128.store(y, s0);
+          v128.store(y, s1, 16);
+          v128.store(y, s2, 32);
+          v128.store(y, s3, 48);
           from += 64;
           y += 64;
-          if (centre) centre += 64;
         }
         while (left > 0) {
           const count = min(4, left);
@@ -139,11 +135,13 @@ export function dcnv3(args: usize, chunk: i32, thread: i32): void {
           let p = weight;
           do {
             const a = from + load<u32>(q);
-            sum = gather(sum, a, a + step, v128.load32_splat(p), v128.load32_splat(p, 4));
+            sum = madd(v128.load(a), v128.load32_splat(p), sum);
+            sum = madd(v128.load(a + step), v128.load32_splat(p, 4), sum);
             p += 8;
             q += 4;
           } while (q < end);
-          storeFirst(y, finish(sum, factor, centre, share), count);
+          const scaled = f32x4.mul(sum, factor);
+          storeFirst(y, centre ? madd(v128.load(centre), share, scaled) : scaled, count);
           const bytes = <usize>count << 2;
           from += bytes;
           y += bytes;

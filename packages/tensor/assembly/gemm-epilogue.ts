@@ -26,10 +26,11 @@ export function isTrivial(args: usize, at: i32): bool {
   return (word(args, at) | word(args, at + 2) | word(args, at + 3) | word(args, at + 4)) == 0;
 }
 
+/** The vector at `base + offset`, or `absent` where there is no base; without a branch. */
 // @ts-ignore: decorator
 @inline
-function vector(base: usize, offset: usize, absent: f32): v128 {
-  return base ? v128.load(base + offset) : f32x4.splat(absent);
+function vector(base: usize, offset: usize, absent: v128): v128 {
+  return v128.bitselect(absent, v128.load(base + offset), i32x4.eq(i32x4.splat(<i32>base), i32x4.splat(0)));
 }
 
 /** Stores the first `count` lanes. */
@@ -56,12 +57,9 @@ function activate(value: v128, kind: i32): v128 {
 
 // @ts-ignore: decorator
 @inline
-function finish(
-  product: v128, residual: usize, scale: v128, bias: v128, layerScale: v128, floor: v128, kind: i32,
-): v128 {
-  let value = madd(product, scale, bias);
-  value = kind < 2 ? f32x4.pmax(value, floor) : activate(value, kind);
-  return residual ? madd(value, layerScale, v128.load(residual)) : f32x4.mul(value, layerScale);
+function activated(product: v128, scale: v128, bias: v128, floor: v128, kind: i32): v128 {
+  const value = madd(product, scale, bias);
+  return kind < 2 ? f32x4.pmax(value, floor) : activate(value, kind);
 }
 
 /** The epilogue with `kind` a constant, so that each activation has a loop of its own. */
@@ -80,47 +78,62 @@ function columnsOfKind(
   const next: usize = residualBase ? 16 : 0;
   let residualColumn: usize = residualBase ? residualBase + offset : 0;
   let lane = (<usize>channel) << 2;
-  do {
-    const scale = vector(scaleBase, lane, 1);
-    const bias = vector(biasBase, lane, 0);
-    const layerScale = vector(layerScaleBase, lane, 1);
+  // Two vectors at a time: they share the constants of the activation, and their divisions overlap. Where no branch
+  // comes between them, an engine can join them to 256 bits.
+  const one = f32x4.splat(1);
+  const zero = f32x4.splat(0);
+  for (; columns >= 8; columns -= 8) {
+    const scale = vector(scaleBase, lane, one);
+    const scale1 = vector(scaleBase, lane + 16, one);
+    const bias = vector(biasBase, lane, zero);
+    const bias1 = vector(biasBase, lane + 16, zero);
+    const layerScale = vector(layerScaleBase, lane, one);
+    const layerScale1 = vector(layerScaleBase, lane + 16, one);
     let read = from;
     let write = to;
     let residual = residualColumn;
     let left = rows;
-    if (columns >= 8) {
-      // Two vectors at a time: they share the constants of the activation, and their divisions overlap.
-      const scale1 = vector(scaleBase, lane + 16, 1);
-      const bias1 = vector(biasBase, lane + 16, 0);
-      const layerScale1 = vector(layerScaleBase, lane + 16, 1);
-      do {
-        const first = finish(v128.load(read), residual, scale, bias, layerScale, floor, kind);
-        const second = finish(v128.load(read, 16), residual + next, scale1, bias1, layerScale1, floor, kind);
-        v128.store(write, first);
-        v128.store(write, second, 16);
-        read += fromPitch;
-        write += toPitch;
-        residual += residualPitch;
-      } while (--left);
-      from += 32;
-      to += 32;
-      lane += 32;
-      residualColumn += next << 1;
-      columns -= 8;
-    } else {
-      do {
-        storeLanes(write, finish(v128.load(read), residual, scale, bias, layerScale, floor, kind), columns);
-        read += fromPitch;
-        write += toPitch;
-        residual += residualPitch;
-      } while (--left);
-      from += 16;
-      to += 16;
-      lane += 16;
-      residualColumn += next;
-      columns -= 4;
-    }
-  } while (columns > 0);
+    do {
+      const first = activated(v128.load(read), scale, bias, floor, kind);
+      const second = activated(v128.load(read, 16), scale1, bias1, floor, kind);
+      if (residual) {
+        const sum = madd(first, layerScale, v128.load(residual));
+        const sum1 = madd(second, layerScale1, v128.load(residual, 16));
+        v128.store(write, sum);
+        v128.store(write, sum1, 16);
+      } else {
+        v128.store(write, f32x4.mul(first, layerScale));
+        v128.store(write, f32x4.mul(second, layerScale1), 16);
+      }
+      read += fromPitch;
+      write += toPitch;
+      residual += residualPitch;
+    } while (--left);
+    from += 32;
+    to += 32;
+    lane += 32;
+    residualColumn += next << 1;
+  }
+  for (; columns > 0; columns -= 4) {
+    const scale = vector(scaleBase, lane, one);
+    const bias = vector(biasBase, lane, zero);
+    const layerScale = vector(layerScaleBase, lane, one);
+    let read = from;
+    let write = to;
+    let residual = residualColumn;
+    let left = rows;
+    do {
+      const value = activated(v128.load(read), scale, bias, floor, kind);
+      storeLanes(write, residual ? madd(value, layerScale, v128.load(residual)) : f32x4.mul(value, layerScale), columns);
+      read += fromPitch;
+      write += toPitch;
+      residual += residualPitch;
+    } while (--left);
+    from += 16;
+    to += 16;
+    lane += 16;
+    residualColumn += next;
+  }
 }
 
 /**

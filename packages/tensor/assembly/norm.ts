@@ -26,6 +26,20 @@ function writeRow(x: usize, y: usize, channels: i32, mean: v128, rate: v128, shi
   const end = y + ((<usize>channels & ~3) << 2);
   const tail = channels & 3;
   if (weight != 0 && bias != 0) {
+    // Two vectors at a time, which an engine can join to 256 bits.
+    const pairs = y + ((<usize>channels & ~7) << 2);
+    while (y < pairs) {
+      const first = madd(f32x4.sub(v128.load(x), mean), rate, shift);
+      const second = madd(f32x4.sub(v128.load(x, 16), mean), rate, shift);
+      const left = madd(first, v128.load(weight), v128.load(bias));
+      const right = madd(second, v128.load(weight, 16), v128.load(bias, 16));
+      v128.store(y, left);
+      v128.store(y, right, 16);
+      x += 32;
+      y += 32;
+      weight += 32;
+      bias += 32;
+    }
     while (y < end) {
       const normal = madd(f32x4.sub(v128.load(x), mean), rate, shift);
       v128.store(y, madd(normal, v128.load(weight), v128.load(bias)));

@@ -28,10 +28,10 @@ export const stateBytes: usize = 128;
 @inline
 export const entryBytes: usize = 48;
 
-/** Rows of K that a block of the product takes, at most. */
+/** Rows of K that a block of the product takes, at most; those of a tile's panels stay in the first-level cache. */
 // @ts-ignore: decorator
 @inline
-const blockDepth: i32 = 512;
+const blockDepth: i32 = 512 / TILE_PANELS;
 
 // @ts-ignore: decorator
 @inline

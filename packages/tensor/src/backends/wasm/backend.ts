@@ -5,7 +5,7 @@ import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
 import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
 import type { Block } from './address-space.js';
 import { WasmBuffer, type BoundOperand } from './buffer.js';
-import { fastestBuild, libraryBytes, tileRowsOf } from './build.js';
+import { fastestBuild, libraryBytes, tileOf } from './build.js';
 import { wideVectors } from './wide-vectors.js';
 import { Heap } from './heap.js';
 import { WasmMemory } from './memory.js';
@@ -73,7 +73,7 @@ export class WasmBackend implements Backend {
   ) {
     this.#memory = new WasmMemory(heap, queue, weightBudget);
     this.#queue = queue;
-    this.machine = { threads: queue.threads, tileRows: tileRowsOf(build) };
+    this.machine = { threads: queue.threads, ...tileOf(build) };
   }
 
   /** Starts the device; `reason` says how it runs and why, for a person. */

@@ -1,4 +1,4 @@
-import type { WasmBuild, WasmLibrary } from './program.js';
+import type { WasmBuild, WasmLibrary, WasmMachine } from './program.js';
 
 /** `() => f32x4.relaxed_madd(0, 0, 0)`: valid only where the engine has relaxed SIMD. */
 const relaxedProbe = Uint8Array.of(
@@ -37,8 +37,11 @@ export function fastestBuild(wideVectors: boolean): WasmBuild {
   return keepsHigherTile() ? 'tall' : 'relaxed';
 }
 
-/** Rows of the matrix product's tile in a build of this package's library, as scripts/build-wasm.mjs sets them. */
-export const tileRowsOf = (build: WasmBuild): number => (build === 'tall' || build === 'wide' ? 6 : 4);
+/** The matrix product's tile in a build of this package's library, as scripts/build-wasm.mjs sets it. */
+export const tileOf = (build: WasmBuild): Pick<WasmMachine, 'tileRows' | 'tileColumns'> => ({
+  tileRows: build === 'tall' || build === 'wide' ? 6 : 4,
+  tileColumns: build === 'wide' ? 16 : 8,
+});
 
 /** The bytes of a library's build, importing a shared or an unshared memory. */
 export function libraryBytes(library: WasmLibrary, build: WasmBuild, shared: boolean): Uint8Array<ArrayBuffer> {

@@ -75,8 +75,9 @@ export interface WasmStep {
 export interface WasmMachine {
   /** Workers that claim chunks. */
   readonly threads: number;
-  /** Rows of the matrix product's tile. */
+  /** The largest tile of the matrix product. */
   readonly tileRows: number;
+  readonly tileColumns: number;
 }
 
 export interface WasmKernel<I extends Signature<I>, O extends Signature<O>, P extends KernelParams> {

@@ -4,10 +4,10 @@
 import { f32, scratch, type WasmArgument, type WasmMachine, type WasmStep } from '../program.js';
 import { matrixBytes, packedBytes, panelColumns, panelsOf, zerosOffset, type PackedMatrices } from './packing.js';
 
-/** Rows of K that a block takes: a panel of them (32 bytes each) stays in the first-level cache beside the rows of a tile. */
-const blockDepth = 512;
-/** Rows of a block, a multiple of every tile's; with {@link blockDepth} it stays in the second-level cache. */
-const blockRows = 96;
+/** Numbers of a panel that a block takes: those of a tile's panels stay in the first-level cache beside its rows. */
+const blockOfPanel = 4096;
+/** Numbers of the left operand that a block takes, in whole tiles: they stay in the second-level cache. */
+const blockOfRows = 49152;
 /** Panels of a chunk, so that the block's part of the result stays there too. */
 const blockPanels = 64;
 /** Multiply-adds that a chunk should have, about 20 µs. */
@@ -58,6 +58,9 @@ function evenParts(total: number, most: number, step: number): { size: number; c
   return { size, count: Math.ceil(total / size) };
 }
 
+/** Rows of K that a block takes, at most. */
+const depthOf = ({ tileColumns }: WasmMachine): number => blockOfPanel / tileColumns;
+
 /** Rows and panels per chunk: whole blocks where there are enough of them, smaller ones to keep every thread busy. */
 function planChunks(
   m: number,
@@ -67,7 +70,7 @@ function planChunks(
   machine: WasmMachine,
 ): { rows: { size: number; count: number }; panels: { size: number; count: number } } {
   const { tileRows } = machine;
-  let rows = evenParts(m, blockRows, tileRows);
+  let rows = evenParts(m, blockOfRows / depthOf(machine), tileRows);
   let panels = evenParts(panelsOf(n), blockPanels, 1);
   if (machine.threads > 1) {
     const affordable = Math.ceil((matrices * m * n * k) / chunkWork);
@@ -91,7 +94,7 @@ export function product(options: Product, machine: WasmMachine): WasmStep[] {
   if (k === 0) return emptySum(options, machine);
 
   const { rows, panels } = planChunks(m, n, k, matrices, machine);
-  const depth = evenParts(k, blockDepth, 4).size;
+  const depth = evenParts(k, depthOf(machine), 4).size;
   const segments = convolution ? Math.min(taps, Math.floor((depth - 1) / channels) + 2) : 1;
   const { tileRows } = machine;
   const tableBytes = (rows.size / tileRows) * (1 + segments * (1 + tileRows)) * 4;
