@@ -145,7 +145,9 @@ describe('algorithm', () => {
       const inputs = { x: operand([1, size, size, 512]), weight: operand([512, 512, 3, 3]) };
       const outputs = { y: operand([1, size, size, 512]) };
       const params = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1, activation: 'none' } as const;
-      return conv2dWasm.program(inputs, outputs, params, { threads: 1, tileRows: 4, tileColumns: 8 }).map(({ fn }) => fn);
+      return conv2dWasm
+        .program(inputs, outputs, params, { threads: 1, tileRows: 4, tileColumns: 8 })
+        .map(({ fn }) => fn);
     };
     expect(steps(6)).toEqual(['gemmConv']);
     expect(steps(16)).toEqual(['winogradInput', 'gemm', 'winogradOutput']);
