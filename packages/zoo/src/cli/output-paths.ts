@@ -1,7 +1,7 @@
 /** Where `ii segment` writes its results. */
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { checkWritable, WriteError } from '../images/index.js';
+import { checkWritable, makeFolder } from '../images/index.js';
 import { UsageError } from './output.js';
 
 export interface OutputFlags {
@@ -63,16 +63,6 @@ async function target(
     throw new UsageError(`${flag} ${value}: expected a file name that ends in ${extension}, or a folder that exists`);
   }
   return () => value;
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (cause) {
-    throw new WriteError(`cannot make the folder ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  }
 }
 
 function refuseCollisions(images: readonly string[], paths: readonly string[]): void {

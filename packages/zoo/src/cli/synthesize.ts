@@ -1,9 +1,9 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import ndarray, { type NdArray } from 'ndarray';
 import { SCENE_CLASS_IDS, SCENE_CLASSES, syntheticNames, syntheticPair, type Ade20kSplit } from '@ii/ade20k';
-import { encodeJpeg, WriteError, writeFileAtomic, writeLabelPng } from '../images/index.js';
+import { encodeJpeg, makeFolder, WriteError, writeFileAtomic, writeLabelPng } from '../images/index.js';
 import type { InputSize } from '../models/model.js';
 import { parseSeed, parseSize } from './options.js';
 import type { Session } from './session.js';
@@ -87,9 +87,9 @@ function amongSceneClasses({ data, shape }: NdArray<Uint8Array>): NdArray<Uint8A
 /** Makes the folders of a split. Files of another set beside the new ones would be trained on unnoticed. */
 async function prepare(out: string, split: Ade20kSplit): Promise<void> {
   for (const folder of [join(out, 'images', split), join(out, 'annotations', split)]) {
+    await makeFolder(folder);
     let present: string[];
     try {
-      await mkdir(folder, { recursive: true });
       present = await readdir(folder);
     } catch (cause) {
       throw new WriteError(`cannot write into ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`, {

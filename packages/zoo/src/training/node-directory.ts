@@ -1,7 +1,7 @@
-import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { appendFile, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeAtomically } from '../atomic-file.js';
-import { checkWritable, WriteError } from '../images/index.js';
+import { checkWritable, makeFolder, WriteError } from '../images/index.js';
 import { fileSource } from '../source/file-source.js';
 import type { WorkDirectory } from './work-directory.js';
 
@@ -16,12 +16,7 @@ const TEMPORARY = /^\.(latest|best)\.safetensors\.[0-9a-f]{12}\.tmp$/;
  */
 export async function nodeWorkDirectory(path: string): Promise<WorkDirectory> {
   const folder = resolve(path);
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new WriteError(`cannot make the work directory ${folder}: ${reason}`, { cause });
-  }
+  await makeFolder(folder, 'the work directory');
   await checkWritable(join(folder, 'latest.safetensors'));
   for (const name of await readdir(folder)) if (TEMPORARY.test(name)) await rm(join(folder, name), { force: true });
   const location = (name: string): string => join(folder, name);

@@ -143,6 +143,12 @@ describe('ii train', () => {
     const unwritable = await ii(...args('file/inside'));
     expect(unwritable.status).toBe(1);
     expect(unwritable.stderr).toContain(`cannot make the work directory ${at('file/inside')}`);
+    // Where no folder can be made, but no permission is missing either.
+    if (process.platform === 'linux') {
+      const nowhere = await ii(...args('whole', '--work-dir', '/proc/ii/run'));
+      expect(nowhere.status).toBe(1);
+      expect(nowhere.stderr).toContain('cannot make the work directory /proc/ii/run');
+    }
     await writeFile(at('three.json'), JSON.stringify({ ...config, classNames: ['a', 'b', 'c'] }));
     const unlabelled = await ii(...args('three', '--config', at('three.json')));
     expect(unlabelled.status).toBe(2);
