@@ -1,30 +1,6 @@
 import { exp4, gelu4, log4, relu4, sigmoid4, silu4 } from './activation';
 import { address, madd, storeFirst, word } from './simd';
-
-// @ts-ignore: decorator
-@inline
-const RELU: i32 = 0;
-// @ts-ignore: decorator
-@inline
-const GELU: i32 = 1;
-// @ts-ignore: decorator
-@inline
-const SILU: i32 = 2;
-// @ts-ignore: decorator
-@inline
-const SIGMOID: i32 = 3;
-// @ts-ignore: decorator
-@inline
-const EXP: i32 = 4;
-// @ts-ignore: decorator
-@inline
-const LOG: i32 = 5;
-// @ts-ignore: decorator
-@inline
-const SQRT: i32 = 6;
-// @ts-ignore: decorator
-@inline
-const ABS: i32 = 7;
+import { ABS, EXP, GELU, LOG, NEG, RELU, SIGMOID, SILU, SQRT } from './unary-functions';
 
 // @ts-ignore: decorator
 @inline
@@ -100,7 +76,7 @@ export function absF32(args: usize, chunk: i32, thread: i32): void {
 }
 
 export function negF32(args: usize, chunk: i32, thread: i32): void {
-  unary(8, args, chunk);
+  unary(NEG, args, chunk);
 }
 
 /** `z = x + scale · y` over rows of channels. args: x, y, scale, z, rows, rows per chunk, channels. */

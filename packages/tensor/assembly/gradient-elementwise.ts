@@ -1,33 +1,6 @@
 import { exp4, geluDerivative4, sigmoidDerivative4, siluDerivative4 } from './activation';
 import { address, float, madd, storeFirst, word } from './simd';
-
-// @ts-ignore: decorator
-@inline
-const RELU: i32 = 0;
-// @ts-ignore: decorator
-@inline
-const GELU: i32 = 1;
-// @ts-ignore: decorator
-@inline
-const SILU: i32 = 2;
-// @ts-ignore: decorator
-@inline
-const SIGMOID: i32 = 3;
-// @ts-ignore: decorator
-@inline
-const EXP: i32 = 4;
-// @ts-ignore: decorator
-@inline
-const LOG: i32 = 5;
-// @ts-ignore: decorator
-@inline
-const SQRT: i32 = 6;
-// @ts-ignore: decorator
-@inline
-const ABS: i32 = 7;
-// @ts-ignore: decorator
-@inline
-const NEG: i32 = 8;
+import { ABS, EXP, GELU, LOG, NEG, RELU, SIGMOID, SILU, SQRT } from './unary-functions';
 
 /** `gy · f′(x)`; where relu cuts off, whatever gy is. */
 // @ts-ignore: decorator
