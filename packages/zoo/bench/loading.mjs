@@ -40,7 +40,7 @@ try {
  * @param {string} path @param {number} bytes @param {Print} print
  */
 async function compareReads(path, bytes, print) {
-  const device = await createDevice('wasm', { threads: 0 });
+  const device = await createDevice('wasm', { threads: 0, wideVectors: true });
   const withCheckpoint = async (/** @type {(tensors: StateDict) => Promise<void>} */ use) => {
     const checkpoint = await openCheckpoint(path);
     await use(checkpoint.tensors);
@@ -78,7 +78,7 @@ async function firstResult(path, bytes, print) {
   const image = rgbImage([512, 512], new Uint8Array(512 * 512 * 3).fill(127));
   const start = performance.now();
   const checkpoint = await openCheckpoint(path);
-  const model = await createUperNet(config, { weights: checkpoint.tensors, device: 'wasm', threads: THREADS });
+  const model = await createUperNet(config, { weights: checkpoint.tensors, device: 'wasm', threads: THREADS, wideVectors: true });
   await checkpoint.close();
   const loadMs = performance.now() - start;
   // The first photo prepares the weights, the second is recorded, the third is replayed.
