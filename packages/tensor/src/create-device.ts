@@ -48,9 +48,11 @@ export async function createDevice(name: DeviceName | 'auto' = 'auto', options: 
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 64)) {
     throw new IIError('ERR_OPTION', `threads: expected an integer from 0 to 64, got ${threads}`);
   }
-  const { weightStorage = 'f32' } = options;
-  if (weightStorage !== 'f32' && weightStorage !== 'f16') {
-    throw new IIError('ERR_OPTION', `weightStorage: expected 'f32' or 'f16', got '${String(weightStorage)}'`);
+  for (const option of ['weightStorage', 'activationStorage'] as const) {
+    const { [option]: storage = 'f32' } = options;
+    if (storage !== 'f32' && storage !== 'f16') {
+      throw new IIError('ERR_OPTION', `${option}: expected 'f32' or 'f16', got '${String(storage)}'`);
+    }
   }
   if (name === 'reference') {
     const { ReferenceBackend } = await import('./backends/reference/backend.js');

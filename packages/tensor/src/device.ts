@@ -7,6 +7,7 @@ import type { Bound, Kernel, KernelParams, Signature } from './kernel.js';
 import type { TuningTable } from './launches.js';
 import { adopt, forget, keep, scope } from './scope.js';
 import { NumericsCheck } from './numerics.js';
+import { inFullPrecision, needsFullPrecision } from './precision.js';
 import { checkShape, showShape, sizeOf, type Shape } from './shape.js';
 import { Storage, Tensor } from './tensor.js';
 import { traceEntry, type TraceEntry, type UntimedEntry } from './trace.js';
@@ -81,7 +82,7 @@ export class Device {
     const backend = this.#alive();
     checkShape(shape);
     const length = sizeOf(shape);
-    const buffer = backend.allocate(dtype, length);
+    const buffer = backend.allocate(dtype, length, !needsFullPrecision());
     return new Tensor(new Storage(this, buffer, length * bytesPerElement(dtype)), shape, dtype);
   }
 
@@ -189,7 +190,7 @@ export class Device {
    */
   capture(body: (...inputs: Tensor[]) => readonly Tensor[], ...examples: Tensor[]): Capture {
     const backend = this.#alive();
-    const inputs = examples.map(({ shape, dtype }) => keep(this.empty(shape, dtype)));
+    const inputs = inFullPrecision(() => examples.map(({ shape, dtype }) => keep(this.empty(shape, dtype))));
     const run = (...given: Tensor[]): readonly Tensor[] => scope(() => body(...given)).map(keep);
     if (!backend.record) return new Capture(inputs, run, [], null);
     try {

@@ -41,7 +41,9 @@ export {
   gpuScratch,
   linearGrid,
   read,
+  takingHalves,
   write,
+  type HalfOperands,
   type WebGpuBinding,
   type WebGpuKernel,
   type WebGpuMachine,
@@ -53,6 +55,14 @@ export {
   type WebGpuStep,
   type WorkgroupGrid,
 } from './backends/webgpu/program.js';
+export {
+  encodingOf,
+  floatBuffer,
+  type FloatBuffer,
+  type FloatDeclaration,
+  type FloatEncoding,
+  type Lanes,
+} from './backends/webgpu/floats.wgsl.js';
 export {
   linearBuiltins,
   linearInvocation,

@@ -5,13 +5,12 @@ import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../src/
 import { createDevice, type DeviceOptions } from '../src/create-device.js';
 import type { Device } from '../src/device.js';
 import { LimitExceededError } from '../src/errors.js';
-import { floatToHalf, halfToFloat } from '../src/half.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
 import { sizeClass, type TuningTable } from '../src/launches.js';
 import { conv2d, conv2dPyramid, linear } from '../src/ops/index.js';
 import { sizeOf } from '../src/shape.js';
 import type { Tensor } from '../src/tensor.js';
-import { devices, expectClose, ownGpuDevice, tolerance } from '../src/testing/index.js';
+import { devices, expectClose, ownGpuDevice, roundedToHalf, tolerance } from '../src/testing/index.js';
 import { dawnWithFlags } from '../src/testing/node.js';
 import { compute, random } from './support.js';
 
@@ -120,7 +119,7 @@ test('tuning measures each way to launch a kernel; a new device takes the table'
 /** What halves keep of numbers, by the conversion on the host. */
 const rounded = ({ shape, data }: ReturnType<typeof random>): ReturnType<typeof random> => ({
   shape,
-  data: data.map((value) => halfToFloat(floatToHalf(value))),
+  data: data.map(roundedToHalf),
 });
 
 test('weights stored as halves give the results of rounded weights', async () => {

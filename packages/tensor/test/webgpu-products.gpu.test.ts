@@ -36,7 +36,7 @@ const linearKernel = defineKernel<LinearInputs, { y: Slot }, WithLaunch<{ activa
 });
 const conv2dKernel = defineKernel<Conv2dInputs, { y: Slot }, WithLaunch<Conv2dParams>>('conv2d', {
   webgpu: (inputs, outputs, params, machine) =>
-    launchProduct(convolutionProduct(convolutionOf(inputs, outputs, params), machine), params.launch, machine),
+    launchProduct(convolutionProduct(convolutionOf(inputs, outputs, params, machine), machine), params.launch, machine),
 });
 const matmulKernel = defineKernel<MatmulInputs, { y: Slot }, WithLaunch<{ transposeA: boolean; transposeB: boolean }>>(
   'matmul',

@@ -26,7 +26,7 @@ describe('texts', () => {
 
   test('conv2d 3×3 of 512 channels, prefetched', () => {
     const [x, weight, y] = [operand([1, 32, 32, 512]), operand([512, 512, 3, 3]), operand([1, 32, 32, 512])];
-    const product = convolutionProduct(convolutionOf({ x, weight }, { y }, plain), machine);
+    const product = convolutionProduct(convolutionOf({ x, weight }, { y }, plain, machine), machine);
     const prefetched = { ...tile, prefetch: true };
     expect(describeProgram(launchProduct(product, { tile: prefetched, splits: 1 }, machine))).toMatchSnapshot();
   });
@@ -35,7 +35,7 @@ describe('texts', () => {
     const [x, weight, y] = [operand([1, 9, 9, 6]), operand([10, 3, 3, 3]), operand([1, 9, 9, 10])];
     const inputs = { x, weight, bias: operand([10]) };
     const product = convolutionProduct(
-      convolutionOf(inputs, { y }, { ...plain, groups: 2, activation: 'relu' }),
+      convolutionOf(inputs, { y }, { ...plain, groups: 2, activation: 'relu' }, machine),
       machine,
     );
     expect(describeProgram(launchProduct(product, { tile, splits: 2 }, machine))).toMatchSnapshot();

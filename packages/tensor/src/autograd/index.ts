@@ -2,3 +2,4 @@ export { backward } from './backward.js';
 export { checkpoint } from './checkpoint.js';
 export { record, valueAndGradients, type Recording } from './record.js';
 export { differentiable, isTracked, noGrad, type Gradient, type OperatorCall } from './tape.js';
+export { inFullPrecision } from '../precision.js';

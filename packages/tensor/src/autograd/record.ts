@@ -1,5 +1,6 @@
 import { IIError, ShapeError } from '../errors.js';
 import { add } from '../ops/elementwise.js';
+import { inFullPrecision } from '../precision.js';
 import { keep, scope } from '../scope.js';
 import { sameShape, showShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
@@ -156,10 +157,10 @@ export interface Recording<T> {
 export function record<T>(body: () => T, sources: readonly Tensor[]): Recording<T> {
   const tape = new RecordingTape(sources);
   try {
-    const value = scope(() => withTape(tape, body));
+    const value = inFullPrecision(() => scope(() => withTape(tape, body)));
     return {
       value,
-      backward: (output, gradient) => noGrad(() => backwardFrom(tape, output, gradient)),
+      backward: (output, gradient) => inFullPrecision(() => noGrad(() => backwardFrom(tape, output, gradient))),
       dispose: () => tape.dispose(),
     };
   } catch (error) {

@@ -47,8 +47,12 @@ export interface Backend {
   readonly name: string;
   /** Launch parameters, where they can be tuned. */
   readonly launches?: Launches;
-  /** Uninitialised memory for `length` elements. Throws `OutOfMemoryError`. */
-  allocate(dtype: DType, length: number): BackendBuffer;
+  /**
+   * Uninitialised memory for `length` elements. Throws `OutOfMemoryError`.
+   *
+   * @param activation whether it is for a result that nothing is differentiated by: it may be stored in fewer bits.
+   */
+  allocate(dtype: DType, length: number, activation: boolean): BackendBuffer;
   /** A buffer with a copy of `data`. */
   upload(dtype: DType, data: HostArray | Float64Array): BackendBuffer;
   /** A buffer that keeps `data` on the host, uncopied, and brings it in when a kernel needs it; for weights. */

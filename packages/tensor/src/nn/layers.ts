@@ -1,4 +1,5 @@
 import { noGrad } from '../autograd/tape.js';
+import { inFullPrecision } from '../precision.js';
 import { conv2d } from '../ops/conv2d.js';
 import type { EpilogueOptions } from '../ops/epilogue.js';
 import { linear } from '../ops/linear.js';
@@ -143,7 +144,7 @@ export class BatchNorm2d extends Module {
     if (!training) return batchNorm(x, this.#tensors());
     const { weight, bias, eps } = this.#tensors();
     const { y, moments } = batchNormTrain(x, { weight, bias, eps, sync: training.sync });
-    noGrad(() => this.#follow(moments));
+    inFullPrecision(() => noGrad(() => this.#follow(moments)));
     return y;
   }
 

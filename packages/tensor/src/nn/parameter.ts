@@ -6,6 +6,7 @@ import type { Random } from '../random.js';
 import { noGrad } from '../autograd/tape.js';
 import { add } from '../ops/elementwise.js';
 import { copyInto } from '../ops/layout.js';
+import { inFullPrecision } from '../precision.js';
 import { keep } from '../scope.js';
 import { sameShape, showShape, sizeOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
@@ -87,7 +88,7 @@ export class Parameter {
   /** Adds a gradient of the parameter's shape and takes it over. */
   addGradient(gradient: Tensor): void {
     const before = this.#gradient;
-    this.#gradient = keep(before ? noGrad(() => add(before, gradient)) : gradient);
+    this.#gradient = keep(before ? inFullPrecision(() => noGrad(() => add(before, gradient))) : gradient);
     if (!before) return;
     before.dispose();
     gradient.dispose();

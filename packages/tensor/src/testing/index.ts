@@ -21,7 +21,9 @@ export {
   type GoldenTensor,
 } from './golden.js';
 export { ownGpuDevice } from './gpu.js';
+export { asHalves, expectHalves, roundedToHalf } from './halves.js';
 export { channelsFirst, channelsLast, hostTensor, type HostTensor } from './host-tensor.js';
 export { randomNumbers, type RandomRange } from './random-numbers.js';
+export { nullGpu } from './node.js';
 export { precisionOf, tolerance, type Precision, type ToleranceKind } from './tolerance.js';
 export { goldenStateDict } from './state-dict.js';

@@ -27,16 +27,33 @@ export async function readLocalFile(path: string | URL): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+type DawnPackage = { create(flags: readonly string[]): GPU };
+
 let dawn: Promise<GPU> | undefined;
 
 /** Dawn with the flags that the environment variable `II_DAWN_FLAGS` lists; undefined where it is not set. */
 export function dawnWithFlags(): Promise<GPU> | undefined {
   const flags = environment('II_DAWN_FLAGS');
   if (!flags) return undefined;
-  const name = 'webgpu';
   // Kept for good: Dawn crashes when it is collected before its devices.
-  dawn ??= import(/* @vite-ignore */ name).then(({ create }: { create(flags: readonly string[]): GPU }) =>
-    create(flags.split(',')),
-  );
+  dawn ??= createDawn(flags.split(','));
   return dawn;
+}
+
+let nullDawn: Promise<GPU> | undefined;
+
+/**
+ * Dawn's null backend, in Node: it compiles and validates as for a GPU that has every feature, and runs nothing.
+ *
+ * @throws Error without the optional package `webgpu`.
+ */
+export function nullGpu(): Promise<GPU> {
+  nullDawn ??= createDawn(['backend=null']);
+  return nullDawn;
+}
+
+async function createDawn(flags: readonly string[]): Promise<GPU> {
+  const name = 'webgpu';
+  const { create } = (await import(/* @vite-ignore */ name)) as DawnPackage;
+  return create(flags);
 }

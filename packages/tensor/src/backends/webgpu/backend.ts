@@ -1,15 +1,17 @@
 import { hostArray, hostArrayOver, type DType, type HostArray } from '../../dtype.js';
 import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
-import { floatToHalf } from '../../half.js';
+import { floatToHalf, halfToFloat } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
 import { Launches } from '../../launches.js';
 import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
 import type { AcquiredGpu, WebGpuOptions } from './adapter.js';
 import { BufferPool, type PoolBuffer } from './buffer-pool.js';
+import { convertStorage } from './kernels/convert-storage.js';
 import { WebGpuBuffer, WebGpuMemory } from './memory.js';
 import { Pipelines } from './pipelines.js';
 import {
   maxUniformWords,
+  rowsOfVectors,
   type WebGpuMachine,
   type WebGpuOperand,
   type WebGpuPrepared,
@@ -23,6 +25,9 @@ import { Recording } from './recording.js';
 interface BoundOperand extends WebGpuOperand {
   readonly buffer: WebGpuBuffer;
 }
+
+/** Copies in f32 of halves that a kernel cannot take. */
+type FloatCopies = Map<WebGpuBuffer, BoundOperand>;
 
 /** A step that was dispatched while tracing. */
 interface Traced {
@@ -48,13 +53,16 @@ export class WebGpuBackend implements Backend {
   readonly #pipelines: Pipelines;
   readonly #queue: WebGpuQueue;
   readonly #acquired: AcquiredGpu;
+  readonly #activationStorage: 'f32' | 'f16';
   /** While tracing: the steps dispatched that were not reported yet, in order. */
   #traced: Traced[] | null = null;
   #calls = 0;
 
-  constructor(acquired: AcquiredGpu, { weightStorage = 'f32', tuning }: WebGpuOptions = {}) {
+  constructor(acquired: AcquiredGpu, options: WebGpuOptions = {}) {
+    const { weightStorage = 'f32', activationStorage = 'f32', tuning } = options;
     const { device, adapter } = acquired;
     this.#acquired = acquired;
+    this.#activationStorage = activationStorage;
     this.launches = new Launches(adapter, tuning);
     const machine = { ...acquired.machine, weightStorage, launches: this.launches };
     this.machine = machine;
@@ -70,10 +78,11 @@ export class WebGpuBackend implements Backend {
     this.#memory = new WebGpuMemory(pool, this.#queue);
   }
 
-  allocate(dtype: DType, length: number): WebGpuBuffer {
+  allocate(dtype: DType, length: number, activation: boolean): WebGpuBuffer {
     this.#queue.check();
     const buffer = new WebGpuBuffer(dtype, length);
-    buffer.memory = this.#memory.take(buffer.bytes);
+    if (activation && dtype === 'f32' && this.#activationStorage === 'f16') this.#memory.defer(buffer);
+    else buffer.memory = this.#memory.take(buffer.bytes);
     return buffer;
   }
 
@@ -100,7 +109,8 @@ export class WebGpuBackend implements Backend {
       throw new IIError('ERR_CAPTURE', 'capture: a tensor was read in the body; read the results of run() instead');
     }
     if (own.host) return own.host.slice();
-    return hostArrayOver(own.dtype, await this.#queue.read(this.#memory.resident(own), own.bytes));
+    const bytes = await this.#queue.read(this.#memory.resident(own), own.bytes);
+    return own.halves ? Float32Array.from(new Uint16Array(bytes), halfToFloat) : hostArrayOver(own.dtype, bytes);
   }
 
   enqueue<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(
@@ -109,15 +119,39 @@ export class WebGpuBackend implements Backend {
     outputs: Bound<O, Operand>,
     params: P,
   ): void {
-    if (!kernel.webgpu) throw new UnsupportedKernelError(kernel.name, this.name);
+    const { name, webgpu } = kernel;
+    if (!webgpu) throw new UnsupportedKernelError(name, this.name);
     this.#queue.check();
-    const boundOutputs = this.#bind(outputs);
-    for (const key in boundOutputs) {
-      const { buffer } = boundOutputs[key] as BoundOperand;
+    const { halves } = webgpu;
+    const slots: readonly (keyof I | keyof O)[] = halves?.slots ?? [];
+    const boundInputs = this.#bind(inputs);
+    for (const { buffer } of Object.values<BoundOperand>(boundInputs)) this.#memory.settle(buffer, false);
+    const asHalves =
+      halves?.results?.(boundInputs, outputs, params) ?? Object.values<Operand>(outputs).every(rowsOfVectors);
+    for (const key in outputs) {
+      const buffer = this.#own(outputs[key].buffer);
       this.#memory.dropPrepared(buffer);
+      this.#memory.settle(buffer, asHalves && slots.includes(key));
       this.#memory.resident(buffer);
     }
-    this.#run(kernel.name, kernel.webgpu(this.#bind(inputs), boundOutputs, params, this.machine), null);
+    const boundOutputs = this.#bind(outputs);
+
+    const copies: FloatCopies = new Map();
+    try {
+      for (const operands of [boundInputs, boundOutputs]) {
+        for (const [slot, operand] of Object.entries<BoundOperand>(operands)) {
+          if (operand.storage === 'f16' && !slots.includes(slot as keyof I)) this.#copyAsFloats(name, operand, copies);
+        }
+      }
+      const [given, made] = [withCopies(boundInputs, copies), withCopies(boundOutputs, copies)];
+      this.#run(name, webgpu(given, made, params, this.machine), null);
+      for (const operand of Object.values<BoundOperand>(boundOutputs)) {
+        const copy = copies.get(operand.buffer);
+        if (copy) this.#convert(name, copy, operand, 'f16');
+      }
+    } finally {
+      for (const { buffer } of copies.values()) this.#memory.release(buffer);
+    }
     this.#calls++;
   }
 
@@ -253,6 +287,20 @@ export class WebGpuBackend implements Backend {
     }
   }
 
+  #copyAsFloats(kernel: string, operand: BoundOperand, copies: FloatCopies): void {
+    if (copies.has(operand.buffer)) return;
+    const buffer = new WebGpuBuffer('f32', operand.buffer.length);
+    const copy: BoundOperand = { ...operand, storage: 'f32', buffer };
+    buffer.memory = this.#memory.take(buffer.bytes);
+    copies.set(operand.buffer, copy);
+    this.#convert(kernel, operand, copy, 'f32');
+  }
+
+  #convert(kernel: string, from: BoundOperand, to: BoundOperand, storage: 'f32' | 'f16'): void {
+    const { length } = from.buffer;
+    if (length > 0) this.#run(kernel, [convertStorage(from, to, length, storage, this.machine)], null);
+  }
+
   #own(buffer: BackendBuffer): WebGpuBuffer {
     if (buffer instanceof WebGpuBuffer) return buffer;
     throw new DisposedError(`buffer of backend '${buffer.backend}' was handed to the webgpu backend`);
@@ -264,10 +312,21 @@ export class WebGpuBackend implements Backend {
       const operand = operands[key];
       if (!operand) continue;
       const { shape, dtype } = operand;
-      bound[key] = { kind: 'operand', shape, dtype, buffer: this.#own(operand.buffer) };
+      const buffer = this.#own(operand.buffer);
+      bound[key] = { kind: 'operand', shape, dtype, buffer, ...(buffer.halves && { storage: 'f16' }) };
     }
     return bound as Bound<S, BoundOperand>;
   }
+}
+
+/** Operands with copies in the place of what was copied; a tensor that is worked on in place has one for all slots. */
+function withCopies<S>(operands: Bound<S, BoundOperand>, copies: FloatCopies): Bound<S, BoundOperand> {
+  if (copies.size === 0) return operands;
+  const entries = Object.entries<BoundOperand>(operands).map(([slot, operand]) => {
+    const copy = copies.get(operand.buffer);
+    return [slot, copy ? { ...copy, shape: operand.shape } : operand];
+  });
+  return Object.fromEntries(entries) as Bound<S, BoundOperand>;
 }
 
 function toElements(dtype: DType, data: HostArray | Float64Array): HostArray {

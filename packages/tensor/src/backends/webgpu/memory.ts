@@ -17,6 +17,10 @@ export class WebGpuBuffer implements BackendBuffer {
   readonly readers = new Set<Recording>();
   /** Whether the memory is a recording's: it goes with the recording. */
   borrowed = false;
+  /** Whether f32 elements lie in memory as halves. */
+  halves = false;
+  /** Set while there is no memory yet, since what is written first decides how it is stored: where it was made. */
+  unplaced: { readonly within: Recording | null } | null = null;
 
   constructor(
     readonly dtype: DType,
@@ -24,7 +28,7 @@ export class WebGpuBuffer implements BackendBuffer {
   ) {}
 
   get bytes(): number {
-    return this.length * bytesPerElement(this.dtype);
+    return this.length * (this.halves ? 2 : bytesPerElement(this.dtype));
   }
 }
 
@@ -55,8 +59,25 @@ export class WebGpuMemory {
     return memory;
   }
 
+  /** A buffer that has its memory from {@link WebGpuMemory.settle} on. */
+  defer(buffer: WebGpuBuffer): void {
+    this.pool.sizeClass(buffer.length * 2);
+    buffer.unplaced = { within: this.recording };
+  }
+
+  /** Gives a deferred buffer its memory; others have theirs. */
+  settle(buffer: WebGpuBuffer, halves: boolean): void {
+    if (!buffer.unplaced) return;
+    const { within } = buffer.unplaced;
+    buffer.halves = halves;
+    // What was made before a recording began is not its own.
+    buffer.memory = within === this.recording ? this.take(buffer.bytes) : this.pool.take(buffer.bytes, false);
+    buffer.unplaced = null;
+  }
+
   /** The memory of a buffer, brought in from the host if need be. */
   resident(buffer: WebGpuBuffer): PoolBuffer {
+    this.settle(buffer, false);
     if (buffer.memory) return buffer.memory;
     if (!buffer.host) throw new DisposedError('a buffer was used after it was released');
     buffer.memory = this.place(buffer.host);
@@ -85,6 +106,7 @@ export class WebGpuMemory {
     if (buffer.memory && !buffer.borrowed) this.give(buffer.memory);
     buffer.memory = null;
     buffer.host = null;
+    buffer.unplaced = null;
   }
 
   /** Gives up the prepared forms of a buffer whose elements change. */

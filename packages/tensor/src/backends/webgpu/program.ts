@@ -22,6 +22,11 @@ export interface WebGpuShader {
 /** A tensor operand. f16 and u8 elements are packed, two or four to a u32, the first in the lowest bits. */
 export interface WebGpuOperand extends TensorSpec {
   readonly kind: 'operand';
+  /**
+   * How the elements of an f32 tensor lie in memory: `floats.wgsl.ts` reads and writes either. Only operands that a kernel
+   * names as {@link HalfOperands} are ever halves. Default: `f32`.
+   */
+  readonly storage?: 'f32' | 'f16' | undefined;
 }
 
 /** Memory that lives for one program; its contents are unspecified at first. */
@@ -100,13 +105,40 @@ export interface WebGpuMachine {
   readonly launches?: LaunchChooser;
 }
 
+/** Which of a kernel's f32 operands may be stored as halves; the backend converts the others for it. */
+export interface HalfOperands<I extends Signature<I>, O extends Signature<O>, P extends KernelParams> {
+  readonly slots: readonly (keyof I | keyof O)[];
+  /**
+   * Whether new results are to be halves on a device that stores activations so. Default: where the rows of each are whole
+   * vectors of four, as which halves are written.
+   */
+  readonly results?:
+    ((inputs: Bound<I, WebGpuOperand>, outputs: Bound<O, TensorSpec>, params: P) => boolean) | undefined;
+}
+
 /** A kernel's work on the GPU as a pure description: no GPU is needed to call it. */
-export type WebGpuKernel<I extends Signature<I>, O extends Signature<O>, P extends KernelParams> = (
-  inputs: Bound<I, WebGpuOperand>,
-  outputs: Bound<O, WebGpuOperand>,
-  params: P,
-  machine: WebGpuMachine,
-) => readonly WebGpuStep[];
+export interface WebGpuKernel<I extends Signature<I>, O extends Signature<O>, P extends KernelParams> {
+  (
+    inputs: Bound<I, WebGpuOperand>,
+    outputs: Bound<O, WebGpuOperand>,
+    params: P,
+    machine: WebGpuMachine,
+  ): readonly WebGpuStep[];
+  /** Default: none of its operands may be halves. */
+  readonly halves?: HalfOperands<I, O, P> | undefined;
+}
+
+/** Whether a tensor's rows are whole vectors of four. */
+export const rowsOfVectors = ({ shape }: TensorSpec): boolean => (shape.at(-1) ?? 1) % 4 === 0;
+
+/** A kernel of which some operands may be stored as halves. */
+export function takingHalves<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(
+  slots: HalfOperands<I, O, P>['slots'],
+  kernel: (...call: Parameters<WebGpuKernel<I, O, P>>) => readonly WebGpuStep[],
+  results?: HalfOperands<I, O, P>['results'],
+): WebGpuKernel<I, O, P> {
+  return Object.assign((...call: Parameters<WebGpuKernel<I, O, P>>) => kernel(...call), { halves: { slots, results } });
+}
 
 /** Words of a uniform block; 256 bytes, the alignment of uniform offsets. */
 export const maxUniformWords = 64;

@@ -1,16 +1,27 @@
 /** Pieces of WGSL that the shaders share: declarations of what a step binds, and places in a grid. */
 import { linearGrid, type WebGpuMachine, type WorkgroupGrid } from './program.js';
 
-/** A storage buffer as a shader declares it; `false`, `null` and `undefined` stand for one that is left out. */
+/**
+ * A storage buffer as a shader declares it, with the WGSL that must come before, if any; `false`, `null` and `undefined`
+ * stand for one that is left out.
+ */
 export type StorageDeclaration =
-  readonly [access: 'read' | 'read_write', name: string, type: string] | false | null | undefined;
+  | readonly [access: 'read' | 'read_write', name: string, type: string, needs?: readonly string[]]
+  | false
+  | null
+  | undefined;
 
-/** Declares the buffers of a step in the order of its bindings. */
+/** Declares the buffers of a step in the order of its bindings; to be the beginning of a shader, since it may enable features. */
 export function storage(...buffers: readonly StorageDeclaration[]): string {
-  return buffers
-    .filter((buffer) => Array.isArray(buffer))
-    .map(([access, name, type], i) => `@group(0) @binding(${i}) var<storage, ${access}> ${name}: ${type};`)
-    .join('\n');
+  const present = buffers.filter((buffer) => Array.isArray(buffer));
+  const needs = [...new Set(present.flatMap(([, , , needed = []]) => needed))];
+  const [features, functions] = [true, false].map((kind) =>
+    needs.filter((text) => text.startsWith('enable ') === kind),
+  );
+  const declarations = present.map(
+    ([access, name, type], i) => `@group(0) @binding(${i}) var<storage, ${access}> ${name}: ${type};`,
+  );
+  return [...features!, ...declarations, ...functions!].join('\n');
 }
 
 export type UniformType = 'u32' | 'i32' | 'f32';

@@ -1,7 +1,7 @@
 import type { DType } from '../../../dtype.js';
 import type { Slot } from '../../../kernel.js';
 import { sizeOf } from '../../../shape.js';
-import { defineShader, read, write, type WebGpuKernel } from '../program.js';
+import { defineShader, read, takingHalves, write, type WebGpuKernel } from '../program.js';
 import { flatGrid, flatMain, storage, uniformBlock } from '../wgsl.js';
 import { contiguousCopy } from './layout.js';
 
@@ -97,17 +97,24 @@ ${flatMain}
 }`;
 });
 
-/** Four elements per invocation; buffers are padded, so that the last four need no care. */
-export const castWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, object> = ({ x }, { y }, _params, machine) => {
-  const count = Math.ceil(sizeOf(y.shape) / 4);
-  if (count === 0) return [];
-  if (x.dtype === y.dtype) return [contiguousCopy(x, y, machine)];
-  return [
-    {
-      shader: castShader({ from: x.dtype, to: y.dtype }),
-      bindings: [read(x), write(y)],
-      uniforms: uniforms.words({ count }),
-      workgroups: flatGrid(count, machine),
-    },
-  ];
-};
+/**
+ * Four elements per invocation; buffers are padded, so that the last four need no care. Results are stored as their dtype
+ * says, so that integers become exact floats.
+ */
+export const castWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, object> = takingHalves(
+  ['x'],
+  ({ x }, { y }, _params, machine) => {
+    const count = Math.ceil(sizeOf(y.shape) / 4);
+    if (count === 0) return [];
+    const from = x.storage ?? x.dtype;
+    if (from === y.dtype) return [contiguousCopy(x, y, machine)];
+    return [
+      {
+        shader: castShader({ from, to: y.dtype }),
+        bindings: [read(x), write(y)],
+        uniforms: uniforms.words({ count }),
+        workgroups: flatGrid(count, machine),
+      },
+    ];
+  },
+);

@@ -1,10 +1,10 @@
 import type { Slot } from '../../../kernel.js';
 import type { Conv2dInputs, Conv2dParams } from '../../../ops/conv2d-forward.js';
 import { sizeOf } from '../../../shape.js';
-import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
+import { encodingOf, floatBuffer, type FloatEncoding, type Lanes } from '../floats.wgsl.js';
+import { defineShader, linearGrid, read, takingHalves, write, type WebGpuKernel } from '../program.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
 import { epilogueBindings, epilogueShape, epilogueStorage, epilogueWgsl, type EpilogueShape } from './epilogue.wgsl.js';
-import type { Lanes } from './functions.wgsl.js';
 import { packedWeight } from './packing.js';
 import { chooseRun } from './tiles.js';
 
@@ -12,6 +12,8 @@ const invocations = 64;
 
 interface DepthwiseParams {
   readonly lanes: Lanes;
+  readonly from: FloatEncoding;
+  readonly to: FloatEncoding;
   /** Neighbouring pixels of a row that an invocation computes: they share the pixels that they are computed from. */
   readonly run: number;
   readonly kernel: readonly [number, number];
@@ -40,8 +42,10 @@ const depthwiseShader = defineShader('depthwiseConv2d', (p: DepthwiseParams) => 
       columns.set(column, [...(columns.get(column) ?? []), term]);
     }
   }
-  const buffers = [...epilogueStorage(epilogue, lanes), ['read_write', 'y', `array<${lanes}>`] as const];
-  return `${storage(['read', 'x', `array<${lanes}>`], ['read', 'filters', `array<${lanes}>`], ...buffers)}
+  const x = floatBuffer('read', 'x', lanes, p.from);
+  const y = floatBuffer('read_write', 'y', lanes, p.to);
+  const others = [...epilogueStorage(epilogue, lanes), y.declaration];
+  return `${storage(x.declaration, ['read', 'filters', `array<${lanes}>`], ...others)}
 ${uniforms.wgsl}
 ${epilogueWgsl(epilogue, lanes)}
 @compute @workgroup_size(${invocations}) fn main(${linearBuiltins}) {
@@ -64,7 +68,7 @@ ${[...columns]
     ([column, terms]) => `    {
       let at = inX + ${column};
       if (u32(at) < params.width) {
-        let value = x[(start + u32(at)) * params.lanes + lane];
+        let value = ${x.load('(start + u32(at)) * params.lanes + lane')};
         ${terms.join('\n        ')}
       }
     }`,
@@ -74,7 +78,7 @@ ${[...columns]
   let pixel = line * params.outWidth + firstX;
 ${pixels
   .map((i) => {
-    const store = `let at = (pixel + ${i}u) * params.lanes + lane; y[at] = finish(sum${i}, at, lane);`;
+    const store = `let at = (pixel + ${i}u) * params.lanes + lane; ${y.store('at', `finish(sum${i}, at, lane)`)}`;
     return i === 0 ? `  { ${store} }` : `  if (firstX + ${i}u < params.outWidth) { ${store} }`;
   })
   .join('\n')}
@@ -83,36 +87,37 @@ ${pixels
 });
 
 /** One filter per channel: an invocation computes a few neighbouring pixels of up to four channels. */
-export const depthwiseConv2dWebGpu: WebGpuKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = (
-  inputs,
-  { y },
-  { stride, padding, dilation, activation },
-  machine,
-) => {
-  if (sizeOf(y.shape) === 0) return [];
-  const { x, weight } = inputs;
-  const [, height, width, channels] = x.shape as [number, number, number, number];
-  const [images, outHeight, outWidth] = y.shape as [number, number, number, number];
-  const [, , kernelY, kernelX] = weight.shape as [number, number, number, number];
-  const vectors = channels % 4 === 0;
-  const lanes = vectors ? channels / 4 : channels;
-  const run = chooseRun(outWidth, images * outHeight * lanes);
-  const runs = Math.ceil(outWidth / run);
-  const count = images * outHeight * runs * lanes;
-  const epilogue = epilogueShape(inputs, activation);
-  const filters = packedWeight(
-    weight,
-    { matrices: 1, columns: channels, channels: 1, taps: kernelY * kernelX, half: false },
-    machine,
-  );
-  const filterLanes = Math.ceil(channels / 4) * (vectors ? 1 : 4);
-  const geometry = { kernel: [kernelY, kernelX], stride, padding, dilation } as const;
-  return [
-    {
-      shader: depthwiseShader({ lanes: vectors ? 'vec4<f32>' : 'f32', run, ...geometry, epilogue }),
-      bindings: [read(x), read(filters), ...epilogueBindings(inputs), write(y)],
-      uniforms: uniforms.words({ count, runs, lanes, filterLanes, height, width, outHeight, outWidth }),
-      workgroups: linearGrid(Math.ceil(count / invocations), machine),
-    },
-  ];
-};
+export const depthwiseConv2dWebGpu: WebGpuKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = takingHalves(
+  ['x', 'residual', 'y'],
+  (inputs, { y }, { stride, padding, dilation, activation }, machine) => {
+    if (sizeOf(y.shape) === 0) return [];
+    const { x, weight } = inputs;
+    const [, height, width, channels] = x.shape as [number, number, number, number];
+    const [images, outHeight, outWidth] = y.shape as [number, number, number, number];
+    const [, , kernelY, kernelX] = weight.shape as [number, number, number, number];
+    const vectors = channels % 4 === 0;
+    const lanes = vectors ? channels / 4 : channels;
+    const run = chooseRun(outWidth, images * outHeight * lanes);
+    const runs = Math.ceil(outWidth / run);
+    const count = images * outHeight * runs * lanes;
+    const epilogue = epilogueShape(inputs, activation, machine);
+    const filters = packedWeight(
+      weight,
+      { matrices: 1, columns: channels, channels: 1, taps: kernelY * kernelX, half: false },
+      machine,
+    );
+    const filterLanes = Math.ceil(channels / 4) * (vectors ? 1 : 4);
+    const geometry = { kernel: [kernelY, kernelX], stride, padding, dilation } as const;
+    return [
+      {
+        shader: depthwiseShader({
+          ...{ lanes: vectors ? 'vec4<f32>' : 'f32', from: encodingOf(x, machine), to: encodingOf(y, machine) },
+          ...{ run, ...geometry, epilogue },
+        }),
+        bindings: [read(x), read(filters), ...epilogueBindings(inputs), write(y)],
+        uniforms: uniforms.words({ count, runs, lanes, filterLanes, height, width, outHeight, outWidth }),
+        workgroups: linearGrid(Math.ceil(count / invocations), machine),
+      },
+    ];
+  },
+);

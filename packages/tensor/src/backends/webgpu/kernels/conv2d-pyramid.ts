@@ -7,11 +7,13 @@ import type { Slot } from '../../../kernel.js';
 import type { Conv2dPyramidInputs, Conv2dPyramidParams } from '../../../ops/conv2d-pyramid.js';
 import { sizeOf } from '../../../shape.js';
 import type { ConvolutionAlgorithm } from '../../convolution.js';
+import { encodingOf } from '../floats.wgsl.js';
 import {
   defineShader,
   gpuScratch,
   linearGrid,
   read,
+  takingHalves,
   write,
   type WebGpuKernel,
   type WebGpuMachine,
@@ -44,22 +46,34 @@ interface Level {
 }
 
 /** The finest map's part by the algorithm that suits its shape. */
-export const conv2dPyramidWebGpu: Kernel = (inputs, outputs, params, machine) => {
+export const conv2dPyramidWebGpu: Kernel = taking((inputs, outputs, params, machine) => {
   const { main } = partsOf(inputs, outputs.y);
   return conv2dPyramidBy(chooseConvolution(shapeOf(main)))(inputs, outputs, params, machine);
-};
+});
 
 /** The kernel with the finest map's part by one algorithm always. */
 export function conv2dPyramidBy(algorithm: ConvolutionAlgorithm): Kernel {
-  return (inputs, { y }, { activation }, machine) => {
+  return taking((inputs, { y }, { activation }, machine) => {
     if (sizeOf(y.shape) === 0) return [];
     const { main, levels } = partsOf(inputs, y);
     const steps = algorithm === 'winograd4' ? winogradSteps : directSteps;
-    const epilogue = { epilogue: epilogueShape(inputs, activation), epilogueBindings: epilogueBindings(inputs) };
+    const epilogue = {
+      epilogue: epilogueShape(inputs, activation, machine),
+      epilogueBindings: epilogueBindings(inputs),
+    };
     const onTop = main.range.count > 0;
     if (levels.length === 0 && onTop) return steps({ ...main, ...epilogue }, machine);
-    return [...(onTop ? steps(main, machine) : []), ...levelSteps(levels, { ...main, ...epilogue }, onTop, machine)];
-  };
+    // Halves would round what the coarser maps' parts are added to.
+    const sums = y.storage === 'f16' ? { to: gpuScratch(sizeOf(y.shape) * 4) } : {};
+    return [
+      ...(onTop ? steps({ ...main, ...sums }, machine) : []),
+      ...levelSteps(levels, { ...main, ...sums, ...epilogue }, onTop, machine),
+    ];
+  });
+}
+
+function taking(kernel: Kernel): Kernel {
+  return takingHalves(['x', 'level1', 'level2', 'level3', 'level4', 'residual', 'y'], kernel);
 }
 
 const directSteps = (convolution: Convolution, machine: WebGpuMachine): WebGpuStep[] =>
@@ -83,10 +97,10 @@ function partsOf(
   return { main: { x, weight, range, y, ...plain, epilogue: noEpilogue, epilogueBindings: [] }, levels };
 }
 
-/** The steps that add the coarser maps' parts to `y`, or write them there, and apply the epilogue. */
+/** The steps that add the coarser maps' parts to the finest one's, if there is that, and apply the epilogue. */
 function levelSteps(
   levels: readonly Level[],
-  { weight, y, epilogue, epilogueBindings: operands }: Convolution,
+  { weight, y, to: sums, epilogue, epilogueBindings: operands }: Convolution,
   onTop: boolean,
   machine: WebGpuMachine,
 ): WebGpuStep[] {
@@ -103,7 +117,7 @@ function levelSteps(
   const together = evenly(blocks, Math.max(1, Math.floor(fitting / block)));
 
   const products = sizes.map(([, h, w]) => gpuScratch(together * images * h * w * taps * block * 16));
-  const groups = bindable(levels.length, machine.maxStorageBuffers - 1, operands.length);
+  const groups = bindable(levels.length, machine.maxStorageBuffers - (sums ? 2 : 1), operands.length);
   const steps: WebGpuStep[] = [];
   for (let firstBlock = 0; firstBlock < blocks; firstBlock += together) {
     const matrices = Math.min(together, blocks - firstBlock);
@@ -118,9 +132,12 @@ function levelSteps(
     const shared = { count, vectors: here, firstVector, block, images, height, width, runs, outputs };
     groups.forEach((members, group) => {
       const last = group === groups.length - 1;
+      const to = last ? y : (sums ?? y);
+      const begun = onTop || group > 0;
+      const apart = begun && last && sums ? [read(sums)] : [];
       const shape: PyramidSum = {
         ...{ levels: members.length, run, vectors: outputs % 4 === 0 },
-        onTop: onTop || group > 0,
+        ...{ onTop: begun, apart: apart.length > 0, to: encodingOf(to, machine) },
         epilogue: last ? epilogue : noEpilogue,
       };
       const sides = members.flatMap((member, i) => [
@@ -129,7 +146,7 @@ function levelSteps(
       ]);
       steps.push({
         shader: sumShader(shape),
-        bindings: [...members.map((member) => read(products[member]!)), ...(last ? operands : []), write(y)],
+        bindings: [...members.map((member) => read(products[member]!)), ...apart, ...(last ? operands : []), write(to)],
         uniforms: pyramidUniforms(members.length).words({ ...shared, ...Object.fromEntries(sides) }),
         workgroups: linearGrid(Math.ceil(count / pyramidInvocations), machine),
       });

@@ -7,9 +7,9 @@
  * An invocation computes four outputs of a run of pixels of a row. It goes over the columns of the coarse map under the run:
  * in each it first adds up the taps down the kernel's three columns, which all pixels of the run share.
  */
+import { floatBuffer, type FloatEncoding, type Lanes } from '../floats.wgsl.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock, type UniformBlock } from '../wgsl.js';
 import { epilogueStorage, epilogueWgsl, type EpilogueShape } from './epilogue.wgsl.js';
-import type { Lanes } from './functions.wgsl.js';
 import { sampleWgsl } from './resize.js';
 
 export const pyramidInvocations = 64;
@@ -19,8 +19,11 @@ export interface PyramidSum {
   readonly levels: number;
   /** Pixels of an invocation. */
   readonly run: number;
-  /** Whether the sums begin with what is in the result already, and not with 0. */
+  /** Whether the sums begin with what is in memory already, and not with 0. */
   readonly onTop: boolean;
+  /** Whether that is a buffer of its own, and not the result's. */
+  readonly apart: boolean;
+  readonly to: FloatEncoding;
   /** Whether results are stored four at a time. */
   readonly vectors: boolean;
   readonly epilogue: EpilogueShape;
@@ -38,19 +41,21 @@ export function pyramidUniforms(levels: number): UniformBlock<Readonly<Record<st
   return uniformBlock(Object.fromEntries(names.map((name) => [name, 'u32' as const])));
 }
 
-export function pyramidSumWgsl({ levels, run, onTop, vectors, epilogue }: PyramidSum): string {
+export function pyramidSumWgsl({ levels, run, onTop, apart, to, vectors, epilogue }: PyramidSum): string {
   const lanes: Lanes = vectors ? 'vec4<f32>' : 'f32';
+  const y = floatBuffer('read_write', 'y', lanes, to);
+  const before = apart ? floatBuffer('read', 'before', lanes) : y;
   const pixels = Array.from({ length: run }, (_, i) => i);
   const places = Array.from({ length: run + 2 }, (_, i) => i);
   const at = (i: number): string => `let pixel = (line * params.width + firstX + ${i}u) * params.outputs`;
   const load = vectors
-    ? (i: number): string => `${at(i)} / 4u + vector; sum${i} = y[pixel];`
+    ? (i: number): string => `${at(i)} / 4u + vector; sum${i} = ${before.load('pixel')};`
     : (i: number): string =>
-        `${at(i)} + vector * 4u; sum${i} = vec4<f32>(y[pixel], y[pixel + 1u], y[pixel + 2u], y[pixel + 3u]);`;
+        `${at(i)} + vector * 4u; sum${i} = vec4<f32>(${[0, 1, 2, 3].map((k) => before.load(k === 0 ? 'pixel' : `pixel + ${k}u`)).join(', ')});`;
   const store = vectors
-    ? (i: number): string => `${at(i)} / 4u + vector; y[pixel] = finish(sum${i}, pixel, vector);`
+    ? (i: number): string => `${at(i)} / 4u + vector; ${y.store('pixel', `finish(sum${i}, pixel, vector)`)}`
     : (i: number): string =>
-        `${at(i)} + vector * 4u; let four = finish(sum${i}, pixel, vector * 4u); for (var k = 0u; k < min(4u, params.outputs - vector * 4u); k++) { y[pixel + k] = four[k]; }`;
+        `${at(i)} + vector * 4u; let four = finish(sum${i}, pixel, vector * 4u); for (var k = 0u; k < min(4u, params.outputs - vector * 4u); k++) { ${y.store('pixel + k', 'four[k]')} }`;
   const inside = (code: (i: number) => string): string =>
     pixels
       .map((i) => (i === 0 ? `  { ${code(i)} }` : `  if (firstX + ${i}u < params.width) { ${code(i)} }`))
@@ -58,8 +63,9 @@ export function pyramidSumWgsl({ levels, run, onTop, vectors, epilogue }: Pyrami
 
   return `${storage(
     ...levelNumbers(levels).map((i) => ['read', `products${i}`, 'array<vec4<f32>>'] as const),
+    apart && before.declaration,
     ...epilogueStorage(epilogue, lanes),
-    ['read_write', 'y', `array<${lanes}>`],
+    y.declaration,
   )}
 ${pyramidUniforms(levels).wgsl}
 ${sampleWgsl}

@@ -1,7 +1,15 @@
 import type { Bound, Slot } from '../../../kernel.js';
 import type { Conv2dInputs, Conv2dParams, ConvGeometry } from '../../../ops/conv2d-forward.js';
 import type { ConvolutionShape } from '../../convolution.js';
-import type { WebGpuBinding, WebGpuKernel, WebGpuMachine, WebGpuOperand } from '../program.js';
+import {
+  takingHalves,
+  type HalfOperands,
+  type WebGpuBinding,
+  type WebGpuKernel,
+  type WebGpuMachine,
+  type WebGpuOperand,
+  type WebGpuResource,
+} from '../program.js';
 import { chooseConvolution } from './convolution-algorithm.js';
 import { epilogueBindings, epilogueShape, type EpilogueShape } from './epilogue.wgsl.js';
 import type { LeftOperand } from './gemm-operands.wgsl.js';
@@ -15,6 +23,8 @@ export interface Convolution extends ConvGeometry {
   readonly weight: WebGpuOperand;
   readonly range: ChannelRange;
   readonly y: WebGpuOperand;
+  /** Where sums go instead, in f32. */
+  readonly to?: WebGpuResource;
   readonly epilogue: EpilogueShape;
   readonly epilogueBindings: readonly WebGpuBinding[];
 }
@@ -49,7 +59,7 @@ export function convolutionProduct(c: Convolution, machine: WebGpuMachine): Prod
     right: { kind: 'packed', half },
     rightFrom: packedWeight(weight, layout, machine),
     uniforms: pointwise ? {} : { height, width, outHeight, outWidth },
-    ...{ to: y, rowStride: outChannels, matrixStride: n },
+    ...{ to: c.to ?? y, rowStride: outChannels, matrixStride: n },
     ...{ epilogue: c.epilogue, epilogueBindings: c.epilogueBindings },
   };
 }
@@ -58,38 +68,36 @@ export function convolutionOf(
   inputs: Bound<Conv2dInputs, WebGpuOperand>,
   { y }: { readonly y: WebGpuOperand },
   { stride, padding, dilation, groups, activation }: Conv2dParams,
+  machine: WebGpuMachine,
 ): Convolution {
   const { x, weight } = inputs;
   return {
     ...{ x, weight, y, range: { first: 0, count: weight.shape[1]! }, stride, padding, dilation, groups },
-    ...{ epilogue: epilogueShape(inputs, activation), epilogueBindings: epilogueBindings(inputs) },
+    ...{ epilogue: epilogueShape(inputs, activation, machine), epilogueBindings: epilogueBindings(inputs) },
   };
 }
 
+type Conv2dKernel = WebGpuKernel<Conv2dInputs, { y: Slot }, Conv2dParams>;
+
+/** A group's outputs are written four at a time. */
+const wholeGroups: HalfOperands<Conv2dInputs, { y: Slot }, Conv2dParams>['results'] = (_inputs, { y }, { groups }) =>
+  (y.shape[3]! / groups) % 4 === 0;
+
+const taking = (kernel: Conv2dKernel): Conv2dKernel => takingHalves(['x', 'residual', 'y'], kernel, wholeGroups);
+
 /** As a direct sum always. */
-export const conv2dImplicitWebGpu: WebGpuKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = (
-  inputs,
-  outputs,
-  params,
-  machine,
-) => product(convolutionProduct(convolutionOf(inputs, outputs, params), machine), machine);
+export const conv2dImplicitWebGpu = taking((inputs, outputs, params, machine) =>
+  product(convolutionProduct(convolutionOf(inputs, outputs, params, machine), machine), machine),
+);
 
 /** By Winograd's algorithm always; for a 3×3 kernel without groups, strides and dilation. */
-export const conv2dWinogradWebGpu: WebGpuKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = (
-  inputs,
-  outputs,
-  params,
-  machine,
-) => winogradSteps(convolutionOf(inputs, outputs, params), machine);
+export const conv2dWinogradWebGpu = taking((inputs, outputs, params, machine) =>
+  winogradSteps(convolutionOf(inputs, outputs, params, machine), machine),
+);
 
 /** By the algorithm that suits the shape. */
-export const conv2dWebGpu: WebGpuKernel<Conv2dInputs, { y: Slot }, Conv2dParams> = (
-  inputs,
-  outputs,
-  params,
-  machine,
-) => {
-  const algorithm = chooseConvolution(shapeOf(convolutionOf(inputs, outputs, params)));
+export const conv2dWebGpu = taking((inputs, outputs, params, machine) => {
+  const algorithm = chooseConvolution(shapeOf(convolutionOf(inputs, outputs, params, machine)));
   const kernel = algorithm === 'winograd4' ? conv2dWinogradWebGpu : conv2dImplicitWebGpu;
   return kernel(inputs, outputs, params, machine);
-};
+});

@@ -1,7 +1,8 @@
 import type { Bound } from '../../../kernel.js';
 import type { Activation, EpilogueSlots } from '../../../ops/epilogue.js';
-import { read, type WebGpuBinding, type WebGpuOperand } from '../program.js';
-import { unaryWgsl, type Lanes } from './functions.wgsl.js';
+import { encodingOf, floatBuffer, type FloatBuffer, type FloatEncoding, type Lanes } from '../floats.wgsl.js';
+import { read, type WebGpuBinding, type WebGpuMachine, type WebGpuOperand } from '../program.js';
+import { unaryWgsl } from './functions.wgsl.js';
 import type { StorageDeclaration } from '../wgsl.js';
 
 const slots = ['scale', 'bias', 'layerScale', 'residual'] as const;
@@ -11,16 +12,18 @@ type EpilogueSlot = (typeof slots)[number];
 export interface EpilogueShape {
   readonly operands: readonly EpilogueSlot[];
   readonly activation: Activation;
+  readonly residual: FloatEncoding;
 }
 
 /** The sums as they are. */
-export const noEpilogue: EpilogueShape = { operands: [], activation: 'none' };
+export const noEpilogue: EpilogueShape = { operands: [], activation: 'none', residual: 'f32' };
 
 type Operands = Bound<EpilogueSlots, WebGpuOperand>;
 
 /** An epilogue's operands that are there, in a fixed order, and its activation. */
-export function epilogueShape(inputs: Operands, activation: Activation): EpilogueShape {
-  return { operands: slots.filter((slot) => inputs[slot]), activation };
+export function epilogueShape(inputs: Operands, activation: Activation, machine: WebGpuMachine): EpilogueShape {
+  const residual = inputs.residual ? encodingOf(inputs.residual, machine) : 'f32';
+  return { operands: slots.filter((slot) => inputs[slot]), activation, residual };
 }
 
 /** Bindings in the order of {@link epilogueStorage}. */
@@ -31,9 +34,12 @@ export function epilogueBindings(inputs: Operands): WebGpuBinding[] {
   });
 }
 
-export function epilogueStorage({ operands }: EpilogueShape, lanes: Lanes): StorageDeclaration[] {
-  return operands.map((slot) => ['read', slot, `array<${lanes}>`]);
+export function epilogueStorage(shape: EpilogueShape, lanes: Lanes): StorageDeclaration[] {
+  return shape.operands.map((slot) => bufferOf(slot, shape, lanes).declaration);
 }
+
+const bufferOf = (slot: EpilogueSlot, { residual }: EpilogueShape, lanes: Lanes): FloatBuffer =>
+  floatBuffer('read', slot, lanes, slot === 'residual' ? residual : 'f32');
 
 /**
  * Declares `fn finish(product, at: u32, channel: u32)`.
@@ -41,11 +47,13 @@ export function epilogueStorage({ operands }: EpilogueShape, lanes: Lanes): Stor
  * @param stored the elements of the operands: places in the residual and among the channels count these. Where single
  * ones are stored and four are computed, the three behind the place are read too.
  */
-export function epilogueWgsl({ operands, activation }: EpilogueShape, lanes: Lanes, stored: Lanes = lanes): string {
+export function epilogueWgsl(shape: EpilogueShape, lanes: Lanes, stored: Lanes = lanes): string {
+  const { operands, activation } = shape;
   const element = (slot: EpilogueSlot): string => {
     const at = slot === 'residual' ? 'at' : 'channel';
-    const four = [0, 1, 2, 3].map((i) => `${slot}[${at} + ${i}u]`);
-    return stored === lanes ? `${slot}[${at}]` : `${lanes}(${four.join(', ')})`;
+    const { load } = bufferOf(slot, shape, stored);
+    const four = [0, 1, 2, 3].map((i) => load(`${at} + ${i}u`));
+    return stored === lanes ? load(at) : `${lanes}(${four.join(', ')})`;
   };
   const step = (slot: EpilogueSlot, operator: string): string[] =>
     operands.includes(slot) ? [`y ${operator} ${element(slot)};`] : [];

@@ -1,11 +1,9 @@
 import type { BinaryFunction, UnaryFunction } from '../../../ops/elementwise.js';
+import type { Lanes } from '../floats.wgsl.js';
 
-/** What a shader computes with: single elements, or four at a time. */
-export type Lanes = 'f32' | 'vec4<f32>';
-
-const integersOf = (type: Lanes): string => (type === 'f32' ? 'i32' : 'vec4<i32>');
-const wordsOf = (type: Lanes): string => (type === 'f32' ? 'u32' : 'vec4<u32>');
-const truthsOf = (type: Lanes): string => (type === 'f32' ? 'bool' : 'vec4<bool>');
+const integersOf = (type: Lanes): string => type.replace('f32', 'i32');
+const wordsOf = (type: Lanes): string => type.replace('f32', 'u32');
+const truthsOf = (type: Lanes): string => type.replace('f32', 'bool');
 
 /** `fn isNan`: a comparison of bits, because compilers of shaders may assume that there are no NaNs. */
 export const isNanWgsl = (type: Lanes): string => `fn isNan(x: ${type}) -> ${truthsOf(type)} {

@@ -1,7 +1,7 @@
 /** How the matrix product of `gemm.wgsl.ts` reads its operands and stores its result. */
+import { floatBuffer, type FloatBuffer, type FloatEncoding, type Lanes } from '../floats.wgsl.js';
 import type { StorageDeclaration } from '../wgsl.js';
 import { epilogueStorage, epilogueWgsl, type EpilogueShape } from './epilogue.wgsl.js';
-import type { Lanes } from './functions.wgsl.js';
 import type { OperandWgsl } from './gemm.wgsl.js';
 
 /** A matrix in memory, row-major. */
@@ -45,6 +45,8 @@ export interface ProductResult {
   readonly partial: boolean;
   /** Whether results are stored four at a time: columns must come in multiples of four. */
   readonly vectors: boolean;
+  /** Halves are stored four at a time only. */
+  readonly encoding: FloatEncoding;
   readonly epilogue: EpilogueShape;
 }
 
@@ -63,14 +65,11 @@ export const resultUniforms = ['rowStride', 'matrixStride'] as const;
 
 const elementType = (vectors: boolean): Lanes => (vectors ? 'vec4<f32>' : 'f32');
 
-export function leftStorage({ vectors }: LeftOperand): StorageDeclaration {
-  return ['read', 'left', `array<${elementType(vectors)}>`];
-}
+export const leftBuffer = ({ vectors }: LeftOperand, encoding: FloatEncoding): FloatBuffer =>
+  floatBuffer('read', 'left', elementType(vectors), encoding);
 
-export function rightStorage(right: RightOperand): StorageDeclaration {
-  if (right.kind === 'packed') return ['read', 'right', `array<${right.half ? 'vec2<u32>' : 'vec4<f32>'}>`];
-  return ['read', 'right', `array<${elementType(right.vectors)}>`];
-}
+export const rightBuffer = (right: RightOperand, encoding: FloatEncoding): FloatBuffer =>
+  floatBuffer('read', 'right', elementType(right.kind === 'packed' || right.vectors), encoding);
 
 /** Declares `fn name(matrix: u32) -> u32`: where an operand of a matrix begins, in elements. */
 function baseWgsl(name: string, operand: 'left' | 'right', axes: number): string {
@@ -86,11 +85,16 @@ ${steps.join('')}  return base;
 }
 
 /** @param whole whether the sums fill every step of the tile, so that none ends inside one. */
-export function leftWgsl(left: LeftOperand, whole: boolean): OperandWgsl {
-  return left.kind === 'image' ? imageWgsl(left, whole) : leftMatrixWgsl(left, whole);
+export function leftWgsl(left: LeftOperand, encoding: FloatEncoding, whole: boolean): OperandWgsl {
+  const buffer = leftBuffer(left, encoding);
+  return left.kind === 'image' ? imageWgsl(left, buffer, whole) : leftMatrixWgsl(left, buffer, whole);
 }
 
-function leftMatrixWgsl({ vectors, transposed, axes }: MatrixOperand, whole: boolean): OperandWgsl {
+function leftMatrixWgsl(
+  { vectors, transposed, axes }: MatrixOperand,
+  buffer: FloatBuffer,
+  whole: boolean,
+): OperandWgsl {
   const base = baseWgsl('leftBase', 'left', axes);
   const row = 'leftBase(matrix) + min(row, params.m - 1u)';
   const types = (at: string): string => `${base}
@@ -99,7 +103,8 @@ alias Column = u32;
 fn rowAt(row: u32, matrix: u32) -> Row { return ${at}; }
 fn columnAt(depth4: u32, matrix: u32) -> Column { return depth4; }`;
   if (vectors) {
-    const load = whole ? 'left[row + column]' : 'select(vec4<f32>(), left[row + column], column * 4u < params.k)';
+    const element = buffer.load('row + column');
+    const load = whole ? element : `select(vec4<f32>(), ${element}, column * 4u < params.k)`;
     return {
       along: 'depth',
       code: `${types(`(${row} * params.k) / 4u`)}
@@ -108,7 +113,7 @@ fn loadLeft(row: Row, column: Column) -> vec4<f32> { return ${load}; }`,
   }
   const element = (i: number): string => {
     const at = transposed ? `(column * 4u + ${i}u) * params.m + row` : `row + column * 4u + ${i}u`;
-    return whole ? `left[${at}]` : `select(0.0, left[${at}], column * 4u + ${i}u < params.k)`;
+    return whole ? buffer.load(at) : `select(0.0, ${buffer.load(at)}, column * 4u + ${i}u < params.k)`;
   };
   return {
     along: transposed ? 'other' : 'depth',
@@ -119,7 +124,7 @@ fn loadLeft(row: Row, column: Column) -> vec4<f32> {
   };
 }
 
-function imageWgsl(image: ImageOperand, whole: boolean): OperandWgsl {
+function imageWgsl(image: ImageOperand, buffer: FloatBuffer, whole: boolean): OperandWgsl {
   const { channels, pixel, kernel, stride, padding, dilation, vectors } = image;
   const lanes = vectors ? 4 : 1;
   const type = elementType(vectors);
@@ -159,27 +164,24 @@ fn tapAt(depth: u32, matrix: u32) -> Tap {
 fn loadTap(row: Row, tap: Tap) -> ${type} {
   let inside = u32(row.y + tap.y) < params.height && u32(row.x + tap.x) < params.width;
   if (!inside) { return ${type}(); }
-  return left[u32(row.first + tap.pixel) * ${pixel / lanes}u + tap.channel];
+  return ${buffer.load(`u32(row.first + tap.pixel) * ${pixel / lanes}u + tap.channel`)};
 }
 ${load}`,
   };
 }
 
 /** @param whole as for {@link leftWgsl}. */
-export function rightWgsl(right: RightOperand, whole: boolean): OperandWgsl {
+export function rightWgsl(right: RightOperand, encoding: FloatEncoding, whole: boolean): OperandWgsl {
+  const { load } = rightBuffer(right, encoding);
   const guard = whole ? '' : 'if (depth >= params.k) { return vec4<f32>(); }\n  ';
   if (right.kind === 'packed') {
-    const at = 'base + depth * params.n4 + min(column4, params.n4 - 1u)';
-    const load = right.half
-      ? `let halves = right[${at}];\n  return vec4<f32>(unpack2x16float(halves.x), unpack2x16float(halves.y));`
-      : `return right[${at}];`;
     return {
       along: 'other',
       code: `fn rightBase(matrix: u32) -> u32 {
   return (params.firstMatrix + matrix) * ((params.k + 3u) / 4u * 4u) * params.n4;
 }
 fn loadRight(depth: u32, column4: u32, base: u32) -> vec4<f32> {
-  ${guard}${load}
+  ${guard}return ${load('base + depth * params.n4 + min(column4, params.n4 - 1u)')};
 }`,
     };
   }
@@ -190,13 +192,13 @@ fn loadRight(depth: u32, column4: u32, base: u32) -> vec4<f32> {
       along: 'other',
       code: `${base}
 fn loadRight(depth: u32, column4: u32, base: u32) -> vec4<f32> {
-  ${guard}return right[base / 4u + depth * params.n4 + min(column4, params.n4 - 1u)];
+  ${guard}return ${load('base / 4u + depth * params.n4 + min(column4, params.n4 - 1u)')};
 }`,
     };
   }
   const element = (i: number): string => {
     const column = `min(column4 * 4u + ${i}u, params.n - 1u)`;
-    return transposed ? `right[base + ${column} * params.k + depth]` : `right[base + depth * params.n + ${column}]`;
+    return load(transposed ? `base + ${column} * params.k + depth` : `base + depth * params.n + ${column}`);
   };
   return {
     along: transposed ? 'depth' : 'other',
@@ -207,27 +209,31 @@ fn loadRight(depth: u32, column4: u32, base: u32) -> vec4<f32> {
   };
 }
 
-export function resultStorage({ partial, vectors, epilogue }: ProductResult): StorageDeclaration[] {
-  if (partial) return [['read_write', 'partial', 'array<vec4<f32>>']];
-  const lanes = elementType(vectors);
-  return [...epilogueStorage(epilogue, lanes), ['read_write', 'result', `array<${lanes}>`]];
+export function resultStorage(result: ProductResult): StorageDeclaration[] {
+  if (result.partial) return [['read_write', 'partial', 'array<vec4<f32>>']];
+  return [...epilogueStorage(result.epilogue, elementType(result.vectors)), resultBuffer(result).declaration];
 }
 
-export function resultWgsl({ partial, vectors, epilogue }: ProductResult): string {
+const resultBuffer = ({ vectors, encoding }: ProductResult): FloatBuffer =>
+  floatBuffer('read_write', 'result', elementType(vectors), encoding);
+
+export function resultWgsl(result: ProductResult): string {
+  const { partial, vectors, epilogue } = result;
   if (partial) {
     return `fn store(row: u32, column4: u32, sums: vec4<f32>, matrix: u32, part: u32) {
   if (row >= params.m || column4 >= params.n4) { return; }
   partial[((matrix * params.parts + part) * params.m + row) * params.n4 + column4] = sums;
 }`;
   }
+  const { store } = resultBuffer(result);
   const finish = epilogueWgsl(epilogue, 'vec4<f32>', elementType(vectors));
   const stores = vectors
     ? `let at = (row * params.rowStride + matrix * params.matrixStride) / 4u + column4;
-  result[at] = finish(sums, at, matrix * params.n4 + column4);`
+  ${store('at', 'finish(sums, at, matrix * params.n4 + column4)')}`
     : `let column = column4 * 4u;
   let at = row * params.rowStride + matrix * params.matrixStride + column;
   let finished = finish(sums, at, matrix * params.n + column);
-${[0, 1, 2, 3].map((i) => `  if (column + ${i}u < params.n) { result[at + ${i}u] = finished[${i}]; }`).join('\n')}`;
+${[0, 1, 2, 3].map((i) => `  if (column + ${i}u < params.n) { ${store(`at + ${i}u`, `finished[${i}]`)} }`).join('\n')}`;
   return `${finish}
 fn store(row: u32, column4: u32, sums: vec4<f32>, matrix: u32, part: u32) {
   if (row >= params.m || column4 >= params.n4) { return; }

@@ -1,4 +1,5 @@
 /** The host side of the matrix product: how it is cut into workgroups, and its steps. */
+import { encodingOf, encodingOfStorage, type FloatEncoding } from '../floats.wgsl.js';
 import {
   defineShader,
   gpuScratch,
@@ -11,18 +12,17 @@ import {
   type WebGpuStep,
 } from '../program.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock, type UniformBlock } from '../wgsl.js';
-import { epilogueStorage, noEpilogue, type EpilogueShape } from './epilogue.wgsl.js';
-import type { Lanes } from './functions.wgsl.js';
+import { noEpilogue, type EpilogueShape } from './epilogue.wgsl.js';
 import {
   axesUniforms,
   imageUniforms,
-  leftStorage,
+  leftBuffer,
   leftWgsl,
   packedUniforms,
   resultStorage,
   resultUniforms,
   resultWgsl,
-  rightStorage,
+  rightBuffer,
   rightWgsl,
   type LeftOperand,
   type ProductResult,
@@ -52,6 +52,8 @@ interface GemmParams {
   readonly whole: boolean;
   readonly left: LeftOperand;
   readonly right: RightOperand;
+  readonly leftEncoding: FloatEncoding;
+  readonly rightEncoding: FloatEncoding;
   readonly result: ProductResult;
 }
 
@@ -64,15 +66,17 @@ function gemmBlock(left: LeftOperand, right: RightOperand): AnyUniforms {
   return uniformBlock(Object.fromEntries(names.map((name) => [name, 'u32' as const])));
 }
 
-const gemmShader = defineShader('gemm', ({ tile, whole, left, right, result }: GemmParams) =>
-  gemmWgsl({
+const gemmShader = defineShader('gemm', (params: GemmParams) => {
+  const { tile, whole, left, right, leftEncoding, rightEncoding, result } = params;
+  const operands = [leftBuffer(left, leftEncoding).declaration, rightBuffer(right, rightEncoding).declaration];
+  return gemmWgsl({
     tile,
-    declarations: `${storage(leftStorage(left), rightStorage(right), ...resultStorage(result))}\n${gemmBlock(left, right).wgsl}`,
-    left: leftWgsl(left, whole),
-    right: rightWgsl(right, whole),
+    declarations: `${storage(...operands, ...resultStorage(result))}\n${gemmBlock(left, right).wgsl}`,
+    left: leftWgsl(left, leftEncoding, whole),
+    right: rightWgsl(right, rightEncoding, whole),
     result: resultWgsl(result),
-  }),
-);
+  });
+});
 
 const sumInvocations = 64;
 const sumBlock = uniformBlock({
@@ -81,9 +85,7 @@ const sumBlock = uniformBlock({
 
 /** Adds up the parts of split sums, as {@link gemmShader} leaves them. */
 const sumPartsShader = defineShader('gemmSumParts', (result: ProductResult & { partial: false }) => {
-  const lanes: Lanes = result.vectors ? 'vec4<f32>' : 'f32';
-  const buffers = [...epilogueStorage(result.epilogue, lanes), ['read_write', 'result', `array<${lanes}>`] as const];
-  return `${storage(['read', 'partial', 'array<vec4<f32>>'], ...buffers)}
+  return `${storage(['read', 'partial', 'array<vec4<f32>>'], ...resultStorage(result))}
 ${sumBlock.wgsl}
 ${resultWgsl(result)}
 @compute @workgroup_size(${sumInvocations}) fn main(${linearBuiltins}) {
@@ -105,10 +107,21 @@ ${resultWgsl(result)}
 /** The steps that compute `result = epilogue(left · right)` for each matrix; no work leaves no step. */
 export function product(p: Product, machine: WebGpuMachine): WebGpuStep[] {
   if (p.matrices * p.m * p.n === 0) return [];
-  const operands = `${p.left.kind} and ${p.right.kind}${p.right.kind === 'packed' && p.right.half ? ' halves' : ''}`;
+  const { leftEncoding, rightEncoding } = encodingsOf(p, machine);
+  const kindOf = (kind: string, encoding: FloatEncoding): string => (encoding === 'f32' ? kind : `${kind} halves`);
+  const operands = `${kindOf(p.left.kind, leftEncoding)} and ${kindOf(p.right.kind, rightEncoding)}`;
   // An image whose channels are no vectors is read element by element, with four borders to look at each time.
   const mostStaged = p.left.kind === 'image' && !p.left.vectors ? 2 : Infinity;
   return launchProduct(p, chooseLaunch(p, machine, operands, mostStaged), machine);
+}
+
+/** How the operands lie in memory. */
+function encodingsOf(
+  { leftFrom, right, rightFrom }: Product,
+  machine: WebGpuMachine,
+): Pick<GemmParams, 'leftEncoding' | 'rightEncoding'> {
+  const packed = right.kind === 'packed' && encodingOfStorage(right.half ? 'f16' : 'f32', machine.f16);
+  return { leftEncoding: encodingOf(leftFrom, machine), rightEncoding: packed || encodingOf(rightFrom, machine) };
 }
 
 /** {@link product} with given launch parameters, of at least one element. */
@@ -125,13 +138,14 @@ export function launchProduct(p: Product, { tile, splits, shapes }: Launch, mach
   const sizes = { m, n, k, n4, parts, partDepth, rowTiles, columnTiles, blocks, rowStride, matrixStride };
   const whole = k % tile.depth === 0;
   const finish = [...p.epilogueBindings, write(p.to)];
+  const encoding = encodingOf(p.to, machine);
   const partial = parts > 1 ? gpuScratch(matrices * parts * m * n4 * 16) : undefined;
   const result = partial
-    ? { partial: true, vectors: true, epilogue: noEpilogue }
-    : { partial: false, vectors, epilogue };
+    ? { partial: true, vectors: true, encoding: 'f32' as const, epilogue: noEpilogue }
+    : { partial: false, vectors, encoding, epilogue };
   const launch = shapes === undefined ? {} : { launch: shapes };
   const step: WebGpuStep = {
-    shader: gemmShader({ tile, whole, left, right, result }),
+    shader: gemmShader({ tile, whole, left, right, ...encodingsOf(p, machine), result }),
     bindings: [read(p.leftFrom), read(p.rightFrom), ...(partial ? [write(partial)] : finish)],
     uniforms: gemmBlock(left, right).words({ firstMatrix: 0, ...sizes, ...p.uniforms }),
     workgroups: linearGrid(blocks, machine),
@@ -140,7 +154,7 @@ export function launchProduct(p: Product, { tile, splits, shapes }: Launch, mach
   if (!partial) return [step];
   const count = matrices * m * n4;
   const sum: WebGpuStep = {
-    shader: sumPartsShader({ partial: false, vectors, epilogue }),
+    shader: sumPartsShader({ partial: false, vectors, encoding, epilogue }),
     bindings: [read(partial), ...finish],
     uniforms: sumBlock.words({ m, n, n4, parts, count, rowStride, matrixStride }),
     workgroups: linearGrid(Math.ceil(count / sumInvocations), machine),

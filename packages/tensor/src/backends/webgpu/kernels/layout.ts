@@ -5,11 +5,14 @@ import type { CopyParams } from '../../../ops/copy.js';
 import { sizeOf, stridesOf } from '../../../shape.js';
 import {
   defineShader,
+  gpuScratch,
   read,
+  takingHalves,
   write,
   type WebGpuKernel,
   type WebGpuMachine,
   type WebGpuOperand,
+  type WebGpuResource,
   type WebGpuStep,
 } from '../program.js';
 import {
@@ -23,6 +26,7 @@ import {
   uniformBlock,
 } from '../wgsl.js';
 import { axisFields, axisValues, joinAxes, locateWgsl, type Axis } from './axes.js';
+import { convertStorage } from './convert-storage.js';
 
 /** `offsetA` and `offsetB` are where the block begins in each tensor. */
 const copyUniforms = (rank: number) =>
@@ -98,38 +102,81 @@ ${locate(rank, 'i')}
 }`,
 );
 
-export const copyWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, CopyParams> = ({ x }, { y }, params, machine) => {
+/** Results are stored as what they are copied from. */
+export const copyWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, CopyParams> = takingHalves(
+  ['x', 'y'],
+  ({ x }, { y }, params, machine) => {
+    if (sizeOf(params.shape) === 0) return [];
+    const stored = storageOf(y);
+    if (storageOf(x) === stored) return [moveBlock(x, y, params, machine)];
+    const size = sizeOf(x.shape);
+    const converted = gpuScratch(size * bytesPerElement(stored));
+    const to = stored === 'f16' ? 'f16' : 'f32';
+    return [convertStorage(x, converted, size, to, machine), moveBlock(converted, y, params, machine)];
+  },
+  ({ x }) => x.storage === 'f16',
+);
+
+/** What the elements of a tensor are in memory. */
+const storageOf = (operand: WebGpuOperand): DType => operand.storage ?? operand.dtype;
+
+function moveBlock(x: WebGpuResource, y: WebGpuOperand, params: CopyParams, machine: WebGpuMachine): WebGpuStep {
   const count = sizeOf(params.shape);
-  if (count === 0) return [];
-  const axes = joinAxes(params.shape, params.fromStrides, params.toStrides);
-  const offsets = [params.fromOffset, params.toOffset] as const;
-  const bytes = bytesPerElement(y.dtype);
-  if (bytes === 4) {
-    const fours = byFours(axes, offsets);
-    const shape = { rank: axes.length, fours: fours !== null };
-    const [total, places, blocks] = fours ? [count / 4, offsets.map((o) => o / 4), fours] : [count, offsets, axes];
-    const values = { count: total, offsetA: places[0]!, offsetB: places[1]!, ...axisValues(blocks) };
-    return [step(copyWordsShader(shape), x, y, copyUniforms(axes.length).words(values), total, machine)];
+  const all: Block = {
+    ...{ count, offsets: [params.fromOffset, params.toOffset] },
+    axes: joinAxes(params.shape, params.fromStrides, params.toStrides),
+  };
+  const rank = all.axes.length;
+  const bytes = bytesPerElement(storageOf(y));
+  const words = inUnits(4 / bytes, all);
+  if (words) {
+    const fours = inUnits(4, words);
+    const moved = fours ?? words;
+    return step(copyWordsShader({ rank, fours: fours !== null }), x, y, wordsOf(moved), moved.count, machine);
   }
-  const perWord = bytes === 2 ? 2 : 4;
-  const shape = { rank: axes.length, perWord } as const;
-  const values = { count, offsetA: offsets[0], offsetB: offsets[1], ...axisValues(axes) };
-  const words = copyUniforms(axes.length).words(values);
+  const shape = { rank, perWord: bytes === 2 ? 2 : 4 } as const;
   return fillsResult(params, y)
-    ? [step(gatherPartsShader(shape), x, y, words, Math.ceil(count / perWord), machine)]
-    : [step(scatterPartsShader(shape), x, y, words, count, machine)];
-};
+    ? step(gatherPartsShader(shape), x, y, wordsOf(all), Math.ceil(count / shape.perWord), machine)
+    : step(scatterPartsShader(shape), x, y, wordsOf(all), count, machine);
+}
+
+/** What is copied, in elements or larger units. */
+interface Block {
+  readonly axes: readonly Axis[];
+  /** Where it begins in each tensor. */
+  readonly offsets: readonly [from: number, to: number];
+  readonly count: number;
+}
+
+/** The uniform words of a copy. */
+const wordsOf = ({ axes, offsets: [offsetA, offsetB], count }: Block): number[] =>
+  copyUniforms(axes.length).words({ count, offsetA, offsetB, ...axisValues(axes) });
+
+/** The block in units of several elements, where these lie side by side in both tensors. */
+function inUnits(unit: number, { axes, offsets, count }: Block): Block | null {
+  const [inner, ...outer] = axes as readonly [Axis, ...Axis[]];
+  const whole = (n: number): boolean => n % unit === 0;
+  if (unit === 1) return { axes, offsets, count };
+  if (inner.a !== 1 || inner.b !== 1 || !whole(inner.size) || !offsets.every(whole)) return null;
+  if (!outer.every(({ a, b }) => whole(a) && whole(b))) return null;
+  const further = outer.map(({ size, a, b }) => ({ size, a: a / unit, b: b / unit }));
+  return {
+    axes: [{ ...inner, size: inner.size / unit }, ...further],
+    offsets: [offsets[0] / unit, offsets[1] / unit],
+    count: count / unit,
+  };
+}
 
 /** Copies a tensor as it lies in memory, four words at a time. */
 export function contiguousCopy(x: WebGpuOperand, y: WebGpuOperand, machine: WebGpuMachine): WebGpuStep {
   const count = Math.ceil((sizeOf(y.shape) * bytesPerElement(y.dtype)) / 16);
-  const values = { count, offsetA: 0, offsetB: 0, ...axisValues([{ size: count, a: 1, b: 1 }]) };
-  return step(copyWordsShader({ rank: 1, fours: true }), x, y, copyUniforms(1).words(values), count, machine);
+  const words = wordsOf({ axes: [{ size: count, a: 1, b: 1 }], offsets: [0, 0], count });
+  return step(copyWordsShader({ rank: 1, fours: true }), x, y, words, count, machine);
 }
 
 function step(
   shader: WebGpuStep['shader'],
-  x: WebGpuOperand,
+  x: WebGpuResource,
   y: WebGpuOperand,
   uniforms: readonly number[],
   invocations: number,
@@ -137,14 +184,6 @@ function step(
 ): WebGpuStep {
   const workgroups = flatGrid(invocations, machine);
   return { shader, bindings: [read(x), write(y)], uniforms, workgroups };
-}
-
-/** The axes in units of four elements, where runs of four lie side by side in both tensors. */
-function byFours([inner, ...outer]: readonly [Axis, ...Axis[]], offsets: readonly number[]): readonly Axis[] | null {
-  const whole = (n: number): boolean => n % 4 === 0;
-  if (inner.a !== 1 || inner.b !== 1 || !whole(inner.size) || !offsets.every(whole)) return null;
-  if (!outer.every(({ a, b }) => whole(a) && whole(b))) return null;
-  return [{ ...inner, size: inner.size / 4 }, ...outer.map(({ size, a, b }) => ({ size, a: a / 4, b: b / 4 }))];
 }
 
 function fillsResult({ shape, toStrides, toOffset }: CopyParams, y: WebGpuOperand): boolean {
@@ -176,14 +215,14 @@ export const fillWebGpu: WebGpuKernel<object, { y: Slot }, { readonly value: num
     {
       shader: fillShader({}),
       bindings: [write(y)],
-      uniforms: fillUniforms.words({ count, word: wordOf(y.dtype, value) }),
+      uniforms: fillUniforms.words({ count, word: fillWord(y.dtype, value) }),
       workgroups: flatGrid(count, machine),
     },
   ];
 };
 
 /** A word of elements that all are `value`, converted as `cast` does. */
-function wordOf(dtype: DType, value: number): number {
+function fillWord(dtype: DType, value: number): number {
   if (dtype === 'f32') return floatBits(value);
   if (dtype === 'f16') return floatToHalf(value) * 0x10001;
   const [least, most] = dtype === 'u8' ? [0, 255] : [-(2 ** 31), 2 ** 31 - 1];

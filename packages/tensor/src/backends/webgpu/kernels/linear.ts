@@ -2,7 +2,7 @@ import { ShapeError } from '../../../errors.js';
 import type { Bound, Slot } from '../../../kernel.js';
 import type { LinearInputs, LinearParams, MatmulInputs, MatmulParams } from '../../../ops/linear.js';
 import { broadcastStrides, showShape, sizeOf, type Shape } from '../../../shape.js';
-import type { WebGpuKernel, WebGpuMachine, WebGpuOperand } from '../program.js';
+import { takingHalves, type WebGpuKernel, type WebGpuMachine, type WebGpuOperand } from '../program.js';
 import { epilogueBindings, epilogueShape, noEpilogue } from './epilogue.wgsl.js';
 import { product, type Product } from './gemm.js';
 import { packedWeight } from './packing.js';
@@ -25,13 +25,15 @@ export function linearProduct(
     rightFrom: packedWeight(weight, { matrices: 1, columns: n, channels: k, taps: 1, half }, machine),
     uniforms: {},
     ...{ to: y, rowStride: n, matrixStride: 0 },
-    epilogue: epilogueShape(inputs, activation),
+    epilogue: epilogueShape(inputs, activation, machine),
     epilogueBindings: epilogueBindings(inputs),
   };
 }
 
-export const linearWebGpu: WebGpuKernel<LinearInputs, { y: Slot }, LinearParams> = (inputs, outputs, params, machine) =>
-  product(linearProduct(inputs, outputs, params, machine), machine);
+export const linearWebGpu: WebGpuKernel<LinearInputs, { y: Slot }, LinearParams> = takingHalves(
+  ['x', 'residual', 'y'],
+  (inputs, outputs, params, machine) => product(linearProduct(inputs, outputs, params, machine), machine),
+);
 
 /** A product of each matrix of a batch; the operands are read where they lie. */
 export function matmulProduct(
@@ -61,8 +63,10 @@ export function matmulProduct(
   };
 }
 
-export const matmulWebGpu: WebGpuKernel<MatmulInputs, { y: Slot }, MatmulParams> = (inputs, outputs, params, machine) =>
-  product(matmulProduct(inputs, outputs, params), machine);
+export const matmulWebGpu: WebGpuKernel<MatmulInputs, { y: Slot }, MatmulParams> = takingHalves(
+  ['a', 'b', 'y'],
+  (inputs, outputs, params, machine) => product(matmulProduct(inputs, outputs, params), machine),
+);
 
 /** An axis along which matrices lie, and its strides in elements. */
 interface BatchAxis {

@@ -1,9 +1,11 @@
 import type { Slot } from '../../../kernel.js';
 import type { AxisView } from '../../../shape.js';
+import { encodingOf, floatBuffer, type FloatEncoding } from '../floats.wgsl.js';
 import {
   defineShader,
   linearGrid,
   read,
+  takingHalves,
   write,
   type WebGpuKernel,
   type WebGpuMachine,
@@ -25,8 +27,13 @@ fn main(${linearBuiltins}) {
   }
   let first = i / params.inner * params.length * params.inner + i % params.inner;`;
 
-const floatsToFloats = storage(['read', 'x', 'array<f32>'], ['read_write', 'y', 'array<f32>']);
-const floatsToIndices = storage(['read', 'x', 'array<f32>'], ['read_write', 'y', 'array<i32>']);
+interface ColumnsShape {
+  readonly from: FloatEncoding;
+}
+
+interface RowsShape extends ColumnsShape {
+  readonly lanes: number;
+}
 
 /**
  * `fn keyOf`: unsigned numbers in the order of the floats. A NaN is below all of them, except in the first place, where it
@@ -40,9 +47,9 @@ export const argmaxKeyWgsl = `fn keyOf(value: f32, index: u32) -> u32 {
 }`;
 
 /** Candidates are (key, index); the lower index wins ties. */
-const argmaxRowsShader = defineShader(
-  'argmaxRows',
-  ({ lanes }: { readonly lanes: number }) => `${floatsToIndices}
+const argmaxRowsShader = defineShader('argmaxRows', ({ lanes, from }: RowsShape) => {
+  const x = floatBuffer('read', 'x', 'f32', from);
+  return `${storage(x.declaration, ['read_write', 'y', 'array<i32>'])}
 ${uniforms.wgsl}
 ${argmaxKeyWgsl}
 ${joinLanes('best', 'vec2<u32>', lanes, 'select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y))')}
@@ -51,7 +58,7 @@ fn main(${linearBuiltins}) {
 ${laneIndices(lanes)}
   var own = vec2<u32>(0u, 0xffffffffu);
   for (var k = lane; k < params.length; k += ${lanes}u) {
-    let key = keyOf(x[row * params.length + k], k);
+    let key = keyOf(${x.load('row * params.length + k')}, k);
     if (key > own.x || own.y == 0xffffffffu) {
       own = vec2<u32>(key, k);
     }
@@ -60,34 +67,36 @@ ${laneIndices(lanes)}
   if (lane == 0u && place < params.rows) {
     y[row] = i32(own.y);
   }
-}`,
-);
+}`;
+});
 
-const argmaxColumnsShader = defineShader(
-  'argmaxColumns',
-  () => `${floatsToIndices}
+const argmaxColumnsShader = defineShader('argmaxColumns', ({ from }: ColumnsShape) => {
+  const x = floatBuffer('read', 'x', 'f32', from);
+  return `${storage(x.declaration, ['read_write', 'y', 'array<i32>'])}
 ${uniforms.wgsl}
 ${argmaxKeyWgsl}
 ${columnHead}
-  var best = keyOf(x[first], 0u);
+  var best = keyOf(${x.load('first')}, 0u);
   var index = 0;
   for (var k = 1u; k < params.length; k++) {
-    let key = keyOf(x[first + k * params.inner], k);
+    let key = keyOf(${x.load('first + k * params.inner')}, k);
     if (key > best) {
       best = key;
       index = i32(k);
     }
   }
   y[i] = index;
-}`,
+}`;
+});
+
+export const argmaxWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, AxisView> = takingHalves(
+  ['x'],
+  ({ x }, { y }, view, machine) => lines(x, y, view, argmaxRowsShader, argmaxColumnsShader, machine),
 );
 
-export const argmaxWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, AxisView> = ({ x }, { y }, view, machine) =>
-  lines(x, y, view, argmaxRowsShader, argmaxColumnsShader, machine);
-
-const softmaxRowsShader = defineShader(
-  'softmaxRows',
-  ({ lanes }: { readonly lanes: number }) => `${floatsToFloats}
+const softmaxRowsShader = defineShader('softmaxRows', ({ lanes, from }: RowsShape) => {
+  const x = floatBuffer('read', 'x', 'f32', from);
+  return `${storage(x.declaration, ['read_write', 'y', 'array<f32>'])}
 ${uniforms.wgsl}
 ${joinLanes('largest', 'f32', lanes, 'max(a, b)')}
 ${joinLanes('sum', 'f32', lanes, 'a + b')}
@@ -95,54 +104,57 @@ ${joinLanes('sum', 'f32', lanes, 'a + b')}
 fn main(${linearBuiltins}) {
 ${laneIndices(lanes)}
   let first = row * params.length;
-  var top = x[first];
+  var top = ${x.load('first')};
   for (var k = lane; k < params.length; k += ${lanes}u) {
-    top = max(top, x[first + k]);
+    top = max(top, ${x.load('first + k')});
   }
   top = largest(top, local);
   var total = 0.0;
   for (var k = lane; k < params.length; k += ${lanes}u) {
-    total += exp(x[first + k] - top);
+    total += exp(${x.load('first + k')} - top);
   }
   total = sum(total, local);
   if (place >= params.rows) {
     return;
   }
   for (var k = lane; k < params.length; k += ${lanes}u) {
-    y[first + k] = exp(x[first + k] - top) / total;
+    y[first + k] = exp(${x.load('first + k')} - top) / total;
   }
-}`,
-);
+}`;
+});
 
-const softmaxColumnsShader = defineShader(
-  'softmaxColumns',
-  () => `${floatsToFloats}
+const softmaxColumnsShader = defineShader('softmaxColumns', ({ from }: ColumnsShape) => {
+  const x = floatBuffer('read', 'x', 'f32', from);
+  return `${storage(x.declaration, ['read_write', 'y', 'array<f32>'])}
 ${uniforms.wgsl}
 ${columnHead}
-  var top = x[first];
+  var top = ${x.load('first')};
   for (var k = 1u; k < params.length; k++) {
-    top = max(top, x[first + k * params.inner]);
+    top = max(top, ${x.load('first + k * params.inner')});
   }
   var total = 0.0;
   for (var k = 0u; k < params.length; k++) {
-    total += exp(x[first + k * params.inner] - top);
+    total += exp(${x.load('first + k * params.inner')} - top);
   }
   for (var k = 0u; k < params.length; k++) {
-    y[first + k * params.inner] = exp(x[first + k * params.inner] - top) / total;
+    y[first + k * params.inner] = exp(${x.load('first + k * params.inner')} - top) / total;
   }
-}`,
-);
+}`;
+});
 
-export const softmaxWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, AxisView> = ({ x }, { y }, view, machine) =>
-  lines(x, y, view, softmaxRowsShader, softmaxColumnsShader, machine);
+/** Probabilities, which are often averaged, stay f32. */
+export const softmaxWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, AxisView> = takingHalves(
+  ['x'],
+  ({ x }, { y }, view, machine) => lines(x, y, view, softmaxRowsShader, softmaxColumnsShader, machine),
+);
 
 /** Lines along the last axis with a few invocations side by side, along another axis with one each. */
 function lines(
   x: WebGpuOperand,
   y: WebGpuOperand,
   { outer, length, inner }: AxisView,
-  rowsShader: (params: { readonly lanes: number }) => WebGpuShader,
-  columnsShader: (params: object) => WebGpuShader,
+  rowsShader: (params: RowsShape) => WebGpuShader,
+  columnsShader: (params: ColumnsShape) => WebGpuShader,
   machine: WebGpuMachine,
 ): readonly WebGpuStep[] {
   const rows = outer * inner;
@@ -153,5 +165,6 @@ function lines(
     uniforms: uniforms.words({ rows, length, inner }),
     workgroups: linearGrid(Math.ceil(rows / rowsPerGroup(lanes)), machine),
   };
-  return [{ ...step, shader: inner === 1 ? rowsShader({ lanes }) : columnsShader({}) }];
+  const from = encodingOf(x, machine);
+  return [{ ...step, shader: inner === 1 ? rowsShader({ lanes, from }) : columnsShader({ from }) }];
 }

@@ -1,7 +1,8 @@
 import type { Slot } from '../../../kernel.js';
 import type { ChannelAffineInputs, FoldBatchNormInputs, LayerNormInputs, LayerNormParams } from '../../../ops/norm.js';
 import { sizeOf } from '../../../shape.js';
-import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
+import { encodingOf, floatBuffer, type FloatEncoding } from '../floats.wgsl.js';
+import { defineShader, linearGrid, read, takingHalves, write, type WebGpuKernel } from '../program.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
 import { channelwise } from './channelwise.js';
 import { joinLanes, laneGroup, laneIndices, lanesFor, rowsPerGroup } from './lanes.wgsl.js';
@@ -14,6 +15,8 @@ interface LayerNormShape {
   readonly steps: number;
   readonly weight: boolean;
   readonly bias: boolean;
+  readonly from: FloatEncoding;
+  readonly to: FloatEncoding;
 }
 
 const layerNormUniforms = uniformBlock({ rows: 'u32', width: 'u32', channels: 'f32', eps: 'f32' });
@@ -22,14 +25,18 @@ const layerNormUniforms = uniformBlock({ rows: 'u32', width: 'u32', channels: 'f
  * Two passes over registers: the mean, then the distances from it and their squares. What the rounding of the mean leaves
  * of the distances is taken off as a shift, so that rows far from 0 keep their accuracy.
  */
-const layerNormShader = defineShader('layerNorm', ({ unit, lanes, steps, weight, bias }: LayerNormShape) => {
+const layerNormShader = defineShader('layerNorm', (shape: LayerNormShape) => {
+  const { unit, lanes, steps, weight, bias } = shape;
   const type = unit === 4 ? 'vec4<f32>' : 'f32';
+  const x = floatBuffer('read', 'x', type, shape.from);
+  const y = floatBuffer('read_write', 'y', type, shape.to);
+  const scaled = `(values[k] - shift) * scale${weight ? ' * weight[c]' : ''}${bias ? ' + bias[c]' : ''}`;
   const total = (v: string): string => (unit === 4 ? `dot(${v}, vec4<f32>(1.0))` : v);
   return `${storage(
-    ['read', 'x', `array<${type}>`],
+    x.declaration,
     weight && ['read', 'weight', `array<${type}>`],
     bias && ['read', 'bias', `array<${type}>`],
-    ['read_write', 'y', `array<${type}>`],
+    y.declaration,
   )}
 ${layerNormUniforms.wgsl}
 ${joinLanes('sum', 'f32', lanes, 'a + b')}
@@ -41,7 +48,7 @@ ${laneIndices(lanes)}
   var partial = ${type}(0.0);
   for (var k = 0u; k < ${steps}u; k++) {
     let c = k * ${lanes}u + lane;
-    values[k] = select(${type}(0.0), x[row * params.width + c], c < params.width);
+    values[k] = select(${type}(0.0), ${x.load('row * params.width + c')}, c < params.width);
     partial += values[k];
   }
   let mean = sum(${total('partial')}, local) / params.channels;
@@ -61,35 +68,36 @@ ${laneIndices(lanes)}
   for (var k = 0u; k < ${steps}u; k++) {
     let c = k * ${lanes}u + lane;
     if (c < params.width) {
-      y[row * params.width + c] = (values[k] - shift) * scale${weight ? ' * weight[c]' : ''}${bias ? ' + bias[c]' : ''};
+      ${y.store('row * params.width + c', scaled)}
     }
   }
 }`;
 });
 
-export const layerNormWebGpu: WebGpuKernel<LayerNormInputs, { y: Slot }, LayerNormParams> = (
-  { x, weight, bias },
-  { y },
-  { eps },
-  machine,
-) => {
-  const size = sizeOf(x.shape);
-  if (size === 0) return [];
-  const channels = x.shape.at(-1)!;
-  const unit = channels % 4 === 0 ? 4 : 1;
-  const width = channels / unit;
-  const rows = size / channels;
-  const lanes = lanesFor(width);
-  const shape = { unit, lanes, steps: Math.ceil(width / lanes), weight: !!weight, bias: !!bias } as const;
-  return [
-    {
-      shader: layerNormShader(shape),
-      bindings: [read(x), ...(weight ? [read(weight)] : []), ...(bias ? [read(bias)] : []), write(y)],
-      uniforms: layerNormUniforms.words({ rows, width, channels, eps }),
-      workgroups: linearGrid(Math.ceil(rows / rowsPerGroup(lanes)), machine),
-    },
-  ];
-};
+export const layerNormWebGpu: WebGpuKernel<LayerNormInputs, { y: Slot }, LayerNormParams> = takingHalves(
+  ['x', 'y'],
+  ({ x, weight, bias }, { y }, { eps }, machine) => {
+    const size = sizeOf(x.shape);
+    if (size === 0) return [];
+    const channels = x.shape.at(-1)!;
+    const unit = channels % 4 === 0 ? 4 : 1;
+    const width = channels / unit;
+    const rows = size / channels;
+    const lanes = lanesFor(width);
+    const shape: LayerNormShape = {
+      ...{ unit, lanes, steps: Math.ceil(width / lanes), weight: !!weight, bias: !!bias },
+      ...{ from: encodingOf(x, machine), to: encodingOf(y, machine) },
+    };
+    return [
+      {
+        shader: layerNormShader(shape),
+        bindings: [read(x), ...(weight ? [read(weight)] : []), ...(bias ? [read(bias)] : []), write(y)],
+        uniforms: layerNormUniforms.words({ rows, width, channels, eps }),
+        workgroups: linearGrid(Math.ceil(rows / rowsPerGroup(lanes)), machine),
+      },
+    ];
+  },
+);
 
 const foldUniforms = uniformBlock({ channels: 'u32', eps: 'f32' });
 
@@ -134,18 +142,11 @@ export const foldBatchNormWebGpu: WebGpuKernel<
   ];
 };
 
-export const channelAffineWebGpu: WebGpuKernel<ChannelAffineInputs, { y: Slot }, object> = (
-  { x, scale, shift },
-  { y },
-  _params,
-  machine,
-) =>
-  channelwise(
-    {
-      rows: { x },
-      channels: { scale, shift },
-      result: y,
-      expression: 'fma(x[i], scale[c], shift[c])',
-    },
-    machine,
-  );
+export const channelAffineWebGpu: WebGpuKernel<ChannelAffineInputs, { y: Slot }, object> = takingHalves(
+  ['x', 'y'],
+  ({ x, scale, shift }, { y }, _params, machine) =>
+    channelwise(
+      { rows: { x }, channels: { scale, shift }, result: y, expression: 'fma(xHere, scaleHere, shiftHere)' },
+      machine,
+    ),
+);

@@ -1,5 +1,6 @@
 import type { Slot } from '../../../kernel.js';
-import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
+import { encodingOf, floatBuffer, type FloatEncoding } from '../floats.wgsl.js';
+import { defineShader, linearGrid, read, takingHalves, write, type WebGpuKernel } from '../program.js';
 import { linearBuiltins, linearWorkgroup, storage, uniformBlock } from '../wgsl.js';
 import { unitOf, vectorOf, type Image, type Unit } from './images.js';
 import { lanesFor } from './lanes.wgsl.js';
@@ -19,12 +20,19 @@ const uniforms = uniformBlock({
 /** Units of channels that lie side by side in a workgroup. */
 const poolChannels = 16;
 
+interface PoolShape {
+  readonly unit: Unit;
+  readonly lanes: number;
+  readonly from: FloatEncoding;
+  readonly to: FloatEncoding;
+}
+
 /** A block of channels of one output pixel is summed by `lanes` invocations per unit of channels, 8 at most. */
-const poolShader = defineShader(
-  'adaptiveAvgPool2d',
-  ({ unit, lanes }: { readonly unit: Unit; readonly lanes: number }) => {
-    const type = vectorOf(unit);
-    const join = `  sums[local] = sum;
+const poolShader = defineShader('adaptiveAvgPool2d', ({ unit, lanes, from, to }: PoolShape) => {
+  const type = vectorOf(unit);
+  const x = floatBuffer('read', 'x', type, from);
+  const y = floatBuffer('read_write', 'y', type, to);
+  const join = `  sums[local] = sum;
   workgroupBarrier();
   for (var reach = ${lanes / 2}u; reach > 0u; reach /= 2u) {
     if (lane < reach) {
@@ -34,7 +42,7 @@ const poolShader = defineShader(
   }
   sum = sums[local];
 `;
-    return `${storage(['read', 'x', `array<${type}>`], ['read_write', 'y', `array<${type}>`])}
+  return `${storage(x.declaration, y.declaration)}
 ${uniforms.wgsl}
 ${lanes > 1 ? `var<workgroup> sums: array<${type}, ${groupSize}>;\n` : ''}@compute @workgroup_size(${groupSize})
 fn main(${linearBuiltins}) {
@@ -58,35 +66,32 @@ fn main(${linearBuiltins}) {
   if (stored) {
     for (var k = lane; k < count; k += ${lanes}u) {
       let at = (image + top + k / columns) * params.width + left + k % columns;
-      sum += x[at * params.channels + c];
+      sum += ${x.load('at * params.channels + c')};
     }
   }
 ${lanes > 1 ? join : ''}  if (stored && lane == 0u) {
-    y[pixel * params.channels + c] = sum / f32(count);
+    ${y.store('pixel * params.channels + c', 'sum / f32(count)')}
   }
 }`;
+});
+
+export const adaptiveAvgPool2dWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, object> = takingHalves(
+  ['x', 'y'],
+  ({ x }, { y }, _params, machine) => {
+    const [, height, width, c] = x.shape as Image;
+    const [n, outHeight, outWidth] = y.shape as Image;
+    const unit = unitOf(c);
+    const channels = c / unit;
+    const blocks = Math.ceil(channels / poolChannels);
+    const results = n * outHeight * outWidth * blocks;
+    const lanes = Math.min(8, lanesFor(Math.ceil(height / outHeight) * Math.ceil(width / outWidth)));
+    return [
+      {
+        shader: poolShader({ unit, lanes, from: encodingOf(x, machine), to: encodingOf(y, machine) }),
+        bindings: [read(x), write(y)],
+        uniforms: uniforms.words({ height, width, channels, outHeight, outWidth, blocks, results }),
+        workgroups: linearGrid(Math.ceil(results / (groupSize / poolChannels / lanes)), machine),
+      },
+    ];
   },
 );
-
-export const adaptiveAvgPool2dWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, object> = (
-  { x },
-  { y },
-  _params,
-  machine,
-) => {
-  const [, height, width, c] = x.shape as Image;
-  const [n, outHeight, outWidth] = y.shape as Image;
-  const unit = unitOf(c);
-  const channels = c / unit;
-  const blocks = Math.ceil(channels / poolChannels);
-  const results = n * outHeight * outWidth * blocks;
-  const lanes = Math.min(8, lanesFor(Math.ceil(height / outHeight) * Math.ceil(width / outWidth)));
-  return [
-    {
-      shader: poolShader({ unit, lanes }),
-      bindings: [read(x), write(y)],
-      uniforms: uniforms.words({ height, width, channels, outHeight, outWidth, blocks, results }),
-      workgroups: linearGrid(Math.ceil(results / (groupSize / poolChannels / lanes)), machine),
-    },
-  ];
-};

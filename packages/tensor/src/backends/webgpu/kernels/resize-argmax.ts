@@ -1,7 +1,8 @@
 import type { Slot } from '../../../kernel.js';
 import type { ResizeArgmaxParams } from '../../../ops/spatial.js';
 import { sizeOf } from '../../../shape.js';
-import { defineShader, linearGrid, read, write, type WebGpuKernel } from '../program.js';
+import { encodingOf, floatBuffer, type FloatEncoding } from '../floats.wgsl.js';
+import { defineShader, linearGrid, read, takingHalves, write, type WebGpuKernel } from '../program.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
 import { unitOf, vectorOf, type Image, type Unit } from './images.js';
 import { argmaxKeyWgsl } from './lines.js';
@@ -23,6 +24,7 @@ const uniforms = uniformBlock({
 
 interface ResizeArgmaxShape {
   readonly unit: Unit;
+  readonly from: FloatEncoding;
   /** Whether labels are stored as bytes, four to a word. */
   readonly bytes: boolean;
 }
@@ -31,8 +33,9 @@ interface ResizeArgmaxShape {
  * One invocation per pixel. Two bilinear resizes in a row are one weighted sum along each axis: of up to four rows, most
  * often two or three, since those between the resizes overlap.
  */
-const resizeArgmaxShader = defineShader('resizeArgmax', ({ unit, bytes }: ResizeArgmaxShape) => {
+const resizeArgmaxShader = defineShader('resizeArgmax', ({ unit, from, bytes }: ResizeArgmaxShape) => {
   const type = vectorOf(unit);
+  const x = floatBuffer('read', 'x', type, from);
   const store = bytes
     ? `labels[local] = label;
   workgroupBarrier();
@@ -56,7 +59,7 @@ const resizeArgmaxShader = defineShader('resizeArgmax', ({ unit, bytes }: Resize
           .slice(0, unit)
           .map((part, k) => consider(`logit.${part}`, `step * ${unit}u + ${k}u`))
           .join('\n');
-  return `${storage(['read', 'x', `array<${type}>`], ['read_write', 'y', 'array<u32>'])}
+  return `${storage(x.declaration, ['read_write', 'y', 'array<u32>'])}
 ${uniforms.wgsl}
 ${sampleWgsl}
 ${argmaxKeyWgsl}
@@ -105,7 +108,7 @@ fn main(${linearBuiltins}) {
         let row = (image + rows.places[r]) * params.width;
         var sum = ${type}(0.0);
         for (var k = 0u; k < columns.count; k++) {
-          sum += columns.weights[k] * x[(row + columns.places[k]) * params.steps + step];
+          sum += columns.weights[k] * ${x.load('(row + columns.places[k]) * params.steps + step')};
         }
         logit += rows.weights[r] * sum;
       }
@@ -116,26 +119,24 @@ ${candidates}
 }`;
 });
 
-export const resizeArgmaxWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, ResizeArgmaxParams> = (
-  { x },
-  { y },
-  { through },
-  machine,
-) => {
-  const [, height, width, channels] = x.shape as Image;
-  const [, outHeight, outWidth] = y.shape as readonly [number, number, number];
-  const [betweenHeight, betweenWidth] = through;
-  checkSides([height, betweenHeight], [width, betweenWidth], [betweenHeight, outHeight], [betweenWidth, outWidth]);
-  const unit = unitOf(channels);
-  const count = sizeOf(y.shape);
-  const steps = channels / unit;
-  const sizes = { height, width, steps, betweenHeight, betweenWidth, outHeight, outWidth };
-  return [
-    {
-      shader: resizeArgmaxShader({ unit, bytes: y.dtype === 'u8' }),
-      bindings: [read(x), write(y)],
-      uniforms: uniforms.words({ count, ...sizes }),
-      workgroups: linearGrid(Math.ceil(count / groupSize), machine),
-    },
-  ];
-};
+export const resizeArgmaxWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, ResizeArgmaxParams> = takingHalves(
+  ['x'],
+  ({ x }, { y }, { through }, machine) => {
+    const [, height, width, channels] = x.shape as Image;
+    const [, outHeight, outWidth] = y.shape as readonly [number, number, number];
+    const [betweenHeight, betweenWidth] = through;
+    checkSides([height, betweenHeight], [width, betweenWidth], [betweenHeight, outHeight], [betweenWidth, outWidth]);
+    const unit = unitOf(channels);
+    const count = sizeOf(y.shape);
+    const steps = channels / unit;
+    const sizes = { height, width, steps, betweenHeight, betweenWidth, outHeight, outWidth };
+    return [
+      {
+        shader: resizeArgmaxShader({ unit, from: encodingOf(x, machine), bytes: y.dtype === 'u8' }),
+        bindings: [read(x), write(y)],
+        uniforms: uniforms.words({ count, ...sizes }),
+        workgroups: linearGrid(Math.ceil(count / groupSize), machine),
+      },
+    ];
+  },
+);

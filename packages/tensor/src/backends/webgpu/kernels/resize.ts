@@ -1,7 +1,8 @@
 import { LimitExceededError } from '../../../errors.js';
 import type { Slot } from '../../../kernel.js';
 import { sizeOf } from '../../../shape.js';
-import { defineShader, read, write, type WebGpuKernel } from '../program.js';
+import { encodingOf, floatBuffer, type FloatEncoding } from '../floats.wgsl.js';
+import { defineShader, read, takingHalves, write, type WebGpuKernel } from '../program.js';
 import { flatGrid, flatMain, storage, uniformBlock } from '../wgsl.js';
 import { unitOf, vectorOf, type Image, type Unit } from './images.js';
 
@@ -42,9 +43,18 @@ const resizeUniforms = uniformBlock({
   outWidth: 'u32',
 });
 
-const resizeShader = defineShader('resizeBilinear', ({ unit }: { readonly unit: Unit }) => {
+interface ResizeShape {
+  readonly unit: Unit;
+  readonly from: FloatEncoding;
+  readonly to: FloatEncoding;
+}
+
+const resizeShader = defineShader('resizeBilinear', ({ unit, from, to }: ResizeShape) => {
   const type = vectorOf(unit);
-  return `${storage(['read', 'x', `array<${type}>`], ['read_write', 'y', `array<${type}>`])}
+  const x = floatBuffer('read', 'x', type, from);
+  const y = floatBuffer('read_write', 'y', type, to);
+  const corner = (row: string, column: string): string => x.load(`${row} * params.channels + ${column}`);
+  return `${storage(x.declaration, y.declaration)}
 ${resizeUniforms.wgsl}
 ${sampleWgsl}
 ${flatMain}
@@ -58,29 +68,27 @@ ${flatMain}
   let bottom = (image + rows.high) * params.width;
   let left = columns.low * params.channels + c;
   let right = columns.high * params.channels + c;
-  let upper = mix(x[top * params.channels + left], x[top * params.channels + right], columns.weight);
-  let lower = mix(x[bottom * params.channels + left], x[bottom * params.channels + right], columns.weight);
-  y[i] = mix(upper, lower, rows.weight);
+  let upper = mix(${corner('top', 'left')}, ${corner('top', 'right')}, columns.weight);
+  let lower = mix(${corner('bottom', 'left')}, ${corner('bottom', 'right')}, columns.weight);
+  ${y.store('i', 'mix(upper, lower, rows.weight)')}
 }`;
 });
 
-export const resizeBilinearWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, object> = (
-  { x },
-  { y },
-  _params,
-  machine,
-) => {
-  const [, height, width, c] = x.shape as Image;
-  const [, outHeight, outWidth] = y.shape as Image;
-  checkSides([height, outHeight], [width, outWidth]);
-  const unit = unitOf(c);
-  const count = sizeOf(y.shape) / unit;
-  return [
-    {
-      shader: resizeShader({ unit }),
-      bindings: [read(x), write(y)],
-      uniforms: resizeUniforms.words({ count, height, width, channels: c / unit, outHeight, outWidth }),
-      workgroups: flatGrid(count, machine),
-    },
-  ];
-};
+export const resizeBilinearWebGpu: WebGpuKernel<{ x: Slot }, { y: Slot }, object> = takingHalves(
+  ['x', 'y'],
+  ({ x }, { y }, _params, machine) => {
+    const [, height, width, c] = x.shape as Image;
+    const [, outHeight, outWidth] = y.shape as Image;
+    checkSides([height, outHeight], [width, outWidth]);
+    const unit = unitOf(c);
+    const count = sizeOf(y.shape) / unit;
+    return [
+      {
+        shader: resizeShader({ unit, from: encodingOf(x, machine), to: encodingOf(y, machine) }),
+        bindings: [read(x), write(y)],
+        uniforms: resizeUniforms.words({ count, height, width, channels: c / unit, outHeight, outWidth }),
+        workgroups: flatGrid(count, machine),
+      },
+    ];
+  },
+);

@@ -5,6 +5,7 @@
  */
 import { sizeOf } from '../../../shape.js';
 import { winogradTiles } from '../../convolution.js';
+import { encodingOf, type FloatEncoding, type Lanes } from '../floats.wgsl.js';
 import {
   defineShader,
   gpuScratch,
@@ -17,7 +18,7 @@ import {
   type WebGpuStep,
 } from '../program.js';
 import type { Convolution } from './conv2d.js';
-import { noEpilogue, type EpilogueShape } from './epilogue.wgsl.js';
+import { noEpilogue } from './epilogue.wgsl.js';
 import { product } from './gemm.js';
 import type { ChannelRange } from './packing.js';
 import {
@@ -36,9 +37,7 @@ const matrices = 36;
 const bandBytes = 2 ** 27;
 
 const inputShader = defineShader('winogradInput', winogradInputWgsl);
-const outputShader = defineShader('winogradOutput', ({ epilogue }: { readonly epilogue: EpilogueShape }) =>
-  winogradOutputWgsl(epilogue),
-);
+const outputShader = defineShader('winogradOutput', winogradOutputWgsl);
 const weightShader = defineShader('packWinograd', winogradWeightWgsl);
 
 /**
@@ -57,18 +56,21 @@ export function winogradSteps(c: Convolution, machine: WebGpuMachine): WebGpuSte
   const most = Math.floor(Math.min(bandBytes, machine.maxBindingBytes) / (matrices * 4 * Math.max(channels, outputs)));
   const band = Math.ceil(tiles / Math.ceil(tiles / Math.max(most, 1)));
 
+  const result = c.to ?? y;
+  const from = lanesOf(encodingOf(x, machine), channels);
+  const to = lanesOf(encodingOf(result, machine), outputs);
   const transformed = gpuScratch(matrices * band * channels * 4);
   const products = gpuScratch(matrices * band * outputs * 4);
   const steps: WebGpuStep[] = [];
   for (let firstTile = 0; firstTile < tiles; firstTile += band) {
     const m = Math.min(band, tiles - firstTile);
     const place = { tilesY, tilesX, firstTile };
-    const input = { count: m * channels, channels, ...place, matrixStep: m * channels };
-    const output = { count: m * outputs, channels: outputs, ...place, matrixStep: m * outputs };
+    const input = { ...inUnits(m, channels, from.lanes), ...place };
+    const output = { ...inUnits(m, outputs, to.lanes), ...place };
     const size = { height, width, paddingY: padding[0], paddingX: padding[1] };
     steps.push(
       {
-        shader: inputShader({}),
+        shader: inputShader(from),
         bindings: [read(x), write(transformed)],
         uniforms: inputUniforms.words({ ...input, ...size }),
         workgroups: linearGrid(Math.ceil(input.count / transformInvocations), machine),
@@ -87,14 +89,28 @@ export function winogradSteps(c: Convolution, machine: WebGpuMachine): WebGpuSte
         machine,
       ),
       {
-        shader: outputShader({ epilogue }),
-        bindings: [read(products), ...epilogueBindings, write(y)],
+        shader: outputShader({ ...to, epilogue }),
+        bindings: [read(products), ...epilogueBindings, write(result)],
         uniforms: outputUniforms.words({ ...output, height: outHeight, width: outWidth }),
         workgroups: linearGrid(Math.ceil(output.count / transformInvocations), machine),
       },
     );
   }
   return steps;
+}
+
+/** Channels that an invocation transforms: one, or the two halves of a word. */
+function lanesOf(
+  encoding: FloatEncoding,
+  channels: number,
+): { readonly encoding: FloatEncoding; readonly lanes: Lanes } {
+  return { encoding, lanes: encoding !== 'f32' && channels % 2 === 0 ? 'vec2<f32>' : 'f32' };
+}
+
+/** The sizes of the transforms of `tiles` tiles in units of lanes. */
+function inUnits(tiles: number, channels: number, lanes: Lanes): Record<'count' | 'channels' | 'matrixStep', number> {
+  const units = lanes === 'f32' ? channels : channels / 2;
+  return { count: tiles * units, channels: units, matrixStep: tiles * units };
 }
 
 /** The 36 transformed weights; f32 always, since the transform of the products multiplies their rounding errors. */

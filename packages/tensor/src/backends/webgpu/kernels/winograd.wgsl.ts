@@ -3,6 +3,7 @@
  * invocation has one channel of one tile to itself, so that 36 numbers are all it must hold, and neighbours read and write
  * neighbouring channels.
  */
+import { floatBuffer, type FloatEncoding, type Lanes } from '../floats.wgsl.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
 import { epilogueStorage, epilogueWgsl, type EpilogueShape } from './epilogue.wgsl.js';
 
@@ -28,31 +29,36 @@ const main = `@compute @workgroup_size(${transformInvocations}) fn main(${linear
   if (i >= params.count) { return; }
 ${tileWgsl}`;
 
+/** How a transform sees its image; channels and steps count lanes. */
+interface ImageShape {
+  readonly lanes: Lanes;
+  readonly encoding: FloatEncoding;
+}
+
 /** `[image, y, x, channel]` → 36 matrices `[tile of the band, channel]`, `matrixStep` elements apart. */
 export const inputUniforms = uniformBlock({
   ...{ count: 'u32', channels: 'u32', ...tileFields, matrixStep: 'u32' },
   ...{ height: 'u32', width: 'u32', paddingY: 'u32', paddingX: 'u32' },
 });
 
-export const winogradInputWgsl = (): string => `${storage(
-  ['read', 'x', 'array<f32>'],
-  ['read_write', 'transformed', 'array<f32>'],
-)}
+export function winogradInputWgsl({ lanes, encoding }: ImageShape): string {
+  const x = floatBuffer('read', 'x', lanes, encoding);
+  return `${storage(x.declaration, ['read_write', 'transformed', `array<${lanes}>`])}
 ${inputUniforms.wgsl}
-fn transform(${list(six, (i) => `d${i}: f32`)}) -> array<f32, 6> {
+fn transform(${list(six, (i) => `d${i}: ${lanes}`)}) -> array<${lanes}, 6> {
   let e = d4 - d2;
   let f = d3 - d1;
-  let a = fma(d3, 1.5, e);
-  let b = fma(d2, 1.5, f);
-  return array<f32, 6>(
-    fma(f, 1.5, e + (d0 - d2)), a + b, a - b,
-    fma(f, 2.0, e), fma(f, -0.5, e), fma(e, 1.5, (d5 - d3) - f),
+  let a = fma(d3, ${lanes}(1.5), e);
+  let b = fma(d2, ${lanes}(1.5), f);
+  return array<${lanes}, 6>(
+    fma(f, ${lanes}(1.5), e + (d0 - d2)), a + b, a - b,
+    fma(f, ${lanes}(2.0), e), fma(f, ${lanes}(-0.5), e), fma(e, ${lanes}(1.5), (d5 - d3) - f),
   );
 }
 // Coordinates outside of the image have wrapped around or lie beyond its sides.
-fn load(image: u32, y: u32, x_: u32, channel: u32) -> f32 {
-  if (y >= params.height || x_ >= params.width) { return 0.0; }
-  return x[((image * params.height + y) * params.width + x_) * params.channels + channel];
+fn load(image: u32, y: u32, x_: u32, channel: u32) -> ${lanes} {
+  if (y >= params.height || x_ >= params.width) { return ${lanes}(); }
+  return ${x.load('((image * params.height + y) * params.width + x_) * params.channels + channel')};
 }
 ${main}
   let y = tileY * 4u - params.paddingY;
@@ -68,6 +74,7 @@ ${six.map((c) => `  transformed[${r * 6 + c}u * params.matrixStep + i] = row${r}
   .join('\n')}
 }
 `;
+}
 
 /** 36 matrices `[tile of the band, channel]` → `[image, y, x, channel]` by way of the epilogue. */
 export const outputUniforms = uniformBlock({
@@ -75,27 +82,29 @@ export const outputUniforms = uniformBlock({
   ...{ height: 'u32', width: 'u32' },
 });
 
-export const winogradOutputWgsl = (epilogue: EpilogueShape): string => `${storage(
-  ['read', 'products', 'array<f32>'],
-  ...epilogueStorage(epilogue, 'f32'),
-  ['read_write', 'y', 'array<f32>'],
-)}
+export function winogradOutputWgsl({
+  lanes,
+  encoding,
+  epilogue,
+}: ImageShape & { readonly epilogue: EpilogueShape }): string {
+  const y = floatBuffer('read_write', 'y', lanes, encoding);
+  return `${storage(['read', 'products', `array<${lanes}>`], ...epilogueStorage(epilogue, lanes), y.declaration)}
 ${outputUniforms.wgsl}
-${epilogueWgsl(epilogue, 'f32')}
-fn transform(${list(six, (i) => `m${i}: f32`)}) -> array<f32, 4> {
+${epilogueWgsl(epilogue, lanes)}
+fn transform(${list(six, (i) => `m${i}: ${lanes}`)}) -> array<${lanes}, 4> {
   let s = m1 + m2;
   let t = m1 - m2;
-  return array<f32, 4>(
+  return array<${lanes}, 4>(
     (m0 + s) + (m3 + m4),
-    t + fma(m4, -2.0, m3 * 0.5),
-    s + fma(m4, 4.0, m3 * 0.25),
-    (t + m5) + fma(m4, -8.0, m3 * 0.125),
+    t + fma(m4, ${lanes}(-2.0), m3 * 0.5),
+    s + fma(m4, ${lanes}(4.0), m3 * 0.25),
+    (t + m5) + fma(m4, ${lanes}(-8.0), m3 * 0.125),
   );
 }
-fn store(image: u32, y_: u32, x: u32, channel: u32, sum: f32) {
+fn store(image: u32, y_: u32, x: u32, channel: u32, sum: ${lanes}) {
   if (y_ >= params.height || x >= params.width) { return; }
   let at = ((image * params.height + y_) * params.width + x) * params.channels + channel;
-  y[at] = finish(sum, at, channel);
+  ${y.store('at', 'finish(sum, at, channel)')}
 }
 ${main}
 ${six
@@ -109,6 +118,7 @@ ${four.map((c) => `  store(image, tileY * 4u + ${r}u, tileX * 4u + ${c}u, channe
   .join('\n')}
 }
 `;
+}
 
 /** PyTorch's `[output, channel, 3, 3]` → 36 matrices `[channel][output]`, both padded to fours with zeros. */
 export const weightUniforms = uniformBlock({

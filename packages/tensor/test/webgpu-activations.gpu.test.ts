@@ -1,0 +1,170 @@
+/** Activations stored as halves: every operator that takes part, what stays f32, and that nothing else changes. */
+import { afterAll, describe, expect, test as everyTest } from 'vitest';
+import { record } from '../src/autograd/index.js';
+import { createDevice } from '../src/create-device.js';
+import type { Device } from '../src/device.js';
+import { add, cast, concat, full, gelu, linear, mul, pad, reshape, sum } from '../src/ops/index.js';
+import { scope } from '../src/scope.js';
+import type { Tensor } from '../src/tensor.js';
+import {
+  asHalves,
+  devices,
+  expectClose,
+  expectHalves,
+  roundedToHalf,
+  tolerance,
+  type HostTensor,
+} from '../src/testing/index.js';
+import { halvesCases, type HalvesCase } from './halves-cases.js';
+import { compute, random } from './support.js';
+
+const options = { activationStorage: 'f16' } as const;
+const [made] = await devices([{ title: 'webgpu', name: 'webgpu', options }]);
+const oracle = await createDevice('reference');
+afterAll(() => made?.device?.dispose());
+
+const test = (title: string, body: (device: Device) => Promise<void>): void =>
+  everyTest(title, async (context) => {
+    if (made?.device) await body(made.device);
+    else context.skip(made?.reason);
+  });
+
+/** Compares with f64 on the same rounded operands. */
+async function expectRounded(device: Device, one: HalvesCase): Promise<void> {
+  const { halves, floats = {}, body, kind, step, result = 'f16' } = one;
+  const inputs: Record<string, HostTensor<Float32Array>> = {};
+  for (const [i, [name, shape]] of Object.entries({ ...halves, ...floats }).entries()) {
+    const { data } = random(shape, { seed: i + 1, low: -2, high: 2 });
+    inputs[name] = { shape, data: name in halves ? data.map(roundedToHalf) : data };
+  }
+  const expected = await compute(oracle, inputs, body);
+  let actual = expected;
+  const entries = await device.trace(async () => {
+    actual = await compute(device, inputs, (uploaded) => {
+      const operands = Object.entries(uploaded).map(([name, x]) => [name, name in halves ? asHalves(x) : x] as const);
+      return body(Object.fromEntries(operands));
+    });
+  });
+  const steps = entries.flatMap((entry) => entry.steps.map((ran) => ran.step));
+  expect(steps).not.toContain('convertStorage');
+  if (step) expect(steps).toContain(step);
+
+  const bound = tolerance(kind, 'f32');
+  if (result === 'f16' && kind !== 'exact') expectHalves(actual, expected, bound);
+  else expectClose(actual, expected, bound);
+}
+
+describe('operators on halves', () => {
+  for (const [title, one] of Object.entries(halvesCases)) test(title, (device) => expectRounded(device, one));
+});
+
+/** The steps of what `body` enqueues, and the elements of its result. */
+async function traced(device: Device, body: () => Tensor): Promise<{ steps: string[]; values: number[] }> {
+  let y: Tensor | undefined;
+  const entries = await device.trace(() => (y = scope(body)));
+  const values = [...(await y!.readFloat64())];
+  y!.dispose();
+  return { steps: entries.flatMap((entry) => entry.steps.map(({ step }) => step)), values };
+}
+
+test('an operator that takes no halves gets them as floats, by a step more', async (device) => {
+  using x = asHalves(device.tensor([1, 2, 3, 4]));
+  const { steps, values } = await traced(device, () => sum(x));
+  expect(steps[0]).toBe('convertStorage');
+  expect(steps).toHaveLength(2);
+  expect(values).toEqual([10]);
+});
+
+test('floats and halves are joined as what the first one is', async (device) => {
+  using floats = device.tensor([1 + 2 ** -20, 2, 3, 4]);
+  using halves = asHalves(device.tensor([0.5, 6, 7, 8]));
+  const first = await traced(device, () => concat([floats, halves]));
+  expect(first.values).toEqual([1 + 2 ** -20, 2, 3, 4, 0.5, 6, 7, 8]);
+  const second = await traced(device, () => concat([halves, floats]));
+  expect(second.values).toEqual([0.5, 6, 7, 8, 1, 2, 3, 4]);
+  for (const { steps } of [first, second]) expect(steps.filter((step) => step === 'convertStorage')).toHaveLength(1);
+  const padded = await traced(device, () => pad(halves, [[1, 0]], -1));
+  expect(padded.values).toEqual([-1, 0.5, 6, 7, 8]);
+});
+
+test('casts read halves, and integers become exact floats', async (device) => {
+  using x = asHalves(device.tensor([1.5, -2, 300, 2 ** -24]));
+  const cases = [
+    [() => cast(x, 'f16'), [1.5, -2, 300, 2 ** -24]],
+    [() => cast(x, 'u8'), [1, 0, 255, 0]],
+    [() => cast(cast(full(x, [4], 2049), 'i32'), 'f32'), [2049, 2049, 2049, 2049]],
+  ] as const;
+  for (const [body, expected] of cases) {
+    const { steps, values } = await traced(device, body);
+    expect(values).toEqual(expected);
+    expect(steps).not.toContain('convertStorage');
+  }
+});
+
+test('what lies beyond the halves is stored as the largest one, and NaN as NaN', async (device) => {
+  const beyond = [70000, -1e30, 65519, NaN, Infinity, 2 ** -26, -65504, 0];
+  using x = device.tensor(Float32Array.from(beyond));
+  using y = mul(x, 1);
+  expect([...(await y.read())]).toEqual([65504, -65504, 65504, NaN, 65504, 0, -65504, 0]);
+});
+
+test('halves take half the memory', async (device) => {
+  const before = device.memory().used;
+  const sizes: number[] = [];
+  using x = device.tensor(new Float32Array(4096));
+  for (const shape of [
+    [64, 64],
+    [4096 / 2, 2],
+  ]) {
+    const start = device.memory().used;
+    using view = reshape(x, shape);
+    using y = gelu(view);
+    sizes.push(device.memory().used - start);
+    await y.read();
+  }
+  expect(sizes).toEqual([2 * 4096, 4 * 4096]);
+  x.dispose();
+  expect(device.memory().used).toBe(before);
+});
+
+test('a capture gives the bits of a direct run', async (device) => {
+  using weight = device.tensor(random([8, 8], { seed: 8 }).data, [8, 8]);
+  using earlier = asHalves(device.tensor(random([3, 8], { seed: 9 }).data, [3, 8]));
+  // A product, an operator that takes no halves, and halves from outside.
+  const body = (x: Tensor): Tensor => scope(() => add(gelu(linear(x, weight, { residual: earlier })), sum(earlier)));
+  using first = device.tensor(random([3, 8], { seed: 1 }).data, [3, 8]);
+  using second = asHalves(first);
+  using capture = device.capture((x) => [body(x)], first);
+  for (const x of [first, second, first]) {
+    using direct = body(x);
+    expect(await capture.run(x)[0]!.read()).toEqual(await direct.read());
+  }
+});
+
+test('gradients, and what they are computed from, are those of a device that stores f32', async (device) => {
+  const [plain] = await devices([{ title: 'webgpu', name: 'webgpu', options: {} }]);
+  using other = plain!.device!;
+  const results = await Promise.all(
+    [device, other].map(async (on) => {
+      const [x, w1, w2] = [
+        [5, 8],
+        [8, 8],
+        [4, 8],
+      ].map((shape, i) => on.tensor(random(shape, { seed: i + 1 }).data, shape)) as [Tensor, Tensor, Tensor];
+      const body = (): Tensor => sum(mul(linear(gelu(linear(x, w1, { residual: x })), w2), 3));
+      const { value, backward } = record(body, [x, w1, w2]);
+      const gradients = backward(value).map((gradient) => gradient!);
+      const tensors = [value, ...gradients];
+      const read = await Promise.all(tensors.map((tensor) => tensor.read()));
+      for (const tensor of [x, w1, w2, ...tensors]) tensor.dispose();
+      return read;
+    }),
+  );
+  expect(results[0]).toEqual(results[1]);
+});
+
+everyTest('an unknown way to store activations is refused', async () => {
+  await expect(createDevice('webgpu', { activationStorage: 'f8' as 'f16' })).rejects.toThrow(
+    "activationStorage: expected 'f32' or 'f16', got 'f8'",
+  );
+});
