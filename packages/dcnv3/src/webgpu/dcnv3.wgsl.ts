@@ -2,7 +2,7 @@
  * DCNv3 as a shader: an invocation computes a share of one group of one output pixel. Neighbouring invocations take
  * neighbouring channels, then groups, then pixels.
  */
-import { linearBuiltins, linearInvocation, storage, uniformBlock } from '@ii/tensor';
+import { floatBuffer, linearBuiltins, linearInvocation, storage, uniformBlock, type FloatEncoding } from '@ii/tensor';
 import type { Geometry } from '../geometry.js';
 import { middle, pointCount } from '../geometry.js';
 import type { DCNv3Launch } from './launch.js';
@@ -14,6 +14,16 @@ export interface DCNv3Shader extends Geometry {
   readonly scaled: boolean;
   readonly softmax: boolean;
   readonly centerScale: boolean;
+  readonly encodings: DCNv3Encodings;
+}
+
+/** How the operands lie in memory. */
+export interface DCNv3Encodings {
+  readonly x: FloatEncoding;
+  readonly offset: FloatEncoding;
+  readonly mask: FloatEncoding;
+  readonly centerScale: FloatEncoding;
+  readonly y: FloatEncoding;
 }
 
 export const uniforms = uniformBlock({
@@ -40,21 +50,29 @@ export function dcnv3Wgsl(shader: DCNv3Shader): string {
   const { launch, groupChannels, scaled, softmax, centerScale, kernelSize, stride, padding, dilation } = shader;
   const { lanes, reads, shares, invocations } = launch;
   const type = lanes === 4 ? 'vec4<f32>' : 'f32';
+  const { encodings } = shader;
+  const x = floatBuffer('read', 'x', type, encodings.x);
+  const offset = floatBuffer('read', 'offset', 'vec2<f32>', encodings.offset);
+  const mask = floatBuffer('read', 'mask', 'f32', encodings.mask);
+  const share = floatBuffer('read', 'centerScale', 'f32', encodings.centerScale);
+  const y = floatBuffer('read_write', 'y', type, encodings.y);
   const units = groupChannels / lanes;
   const points = pointCount(shader);
+  const weightAt = (point: string): string => mask.load(`place * ${points}u${point}`);
   const channels = Array.from({ length: reads }, (_, i) => i);
   const each = (code: (i: number) => string, indent = 4): string =>
     channels.map((i) => `${' '.repeat(indent)}${code(i)}`).join('\n');
   // Shares of unequal size: the last one reads its last lane again and again, and stores it once.
   const even = reads * shares === units;
+  const store = (i: number): string => y.store(`to + ${i}u`, `sum${i}`);
   const lane = (i: number): string => (even ? `${i}u` : `min(${i}u, last)`);
 
   return `${storage(
-    ['read', 'x', `array<${type}>`],
-    ['read', 'offset', 'array<vec2<f32>>'],
-    ['read', 'mask', 'array<f32>'],
-    centerScale && ['read', 'centerScale', 'array<f32>'],
-    ['read_write', 'y', `array<${type}>`],
+    x.declaration,
+    offset.declaration,
+    mask.declaration,
+    centerScale && share.declaration,
+    y.declaration,
   )}
 ${uniforms.wgsl}
 ${softmax ? `${powerWgsl}\n` : ''}@compute @workgroup_size(${invocations}) fn main(${linearBuiltins}) {
@@ -74,8 +92,8 @@ ${softmax ? `${powerWgsl}\n` : ''}@compute @workgroup_size(${invocations}) fn ma
   let first = channelGroup * ${units}u + share * ${reads}u;
 ${even ? '' : `  let last = ${units - 1}u - share * ${reads}u;\n`}${
     softmax
-      ? `  var largest = mask[place * ${points}u];
-  for (var point = 1u; point < ${points}u; point++) { largest = max(largest, mask[place * ${points}u + point]); }
+      ? `  var largest = ${weightAt('')};
+  for (var point = 1u; point < ${points}u; point++) { largest = max(largest, ${weightAt(' + point')}); }
   var total = 0.0;
 `
       : ''
@@ -84,7 +102,7 @@ ${even ? '' : `  let last = ${units - 1}u - share * ${reads}u;\n`}${
     // Points run down the kernel's columns.
     let gridX = i32(point / ${kernelSize[0]}u) * ${dilation[1]} - ${middle(shader, 1)};
     let gridY = i32(point % ${kernelSize[0]}u) * ${dilation[0]} - ${middle(shader, 0)};
-    let displacement = offset[place * ${points}u + point];
+    let displacement = ${offset.load(`place * ${points}u + point`)};
 ${location(scaled)}
     // Whole and fractional part of the location; beyond the border it is where nothing is left of the map.
     let low = vec2<f32>(f32(-1 - nearX), f32(-1 - nearY));
@@ -98,7 +116,7 @@ ${location(scaled)}
     // Neighbours outside of the map are read inside of it, with weight 0.
     let left = select(0.0, 1.0 - right, x0 >= 0 && x0 < params.width);
     let rest = select(0.0, right, x0 + 1 < params.width);
-    ${softmax ? `let weight = power(mask[place * ${points}u + point] - largest);\n    total += weight;` : `let weight = mask[place * ${points}u + point];`}
+    ${softmax ? `let weight = power(${weightAt(' + point')} - largest);\n    total += weight;` : `let weight = ${weightAt(' + point')};`}
     let upper = select(0.0, 1.0 - down, y0 >= 0 && y0 < params.height) * weight;
     let under = select(0.0, down, y0 + 1 < params.height) * weight;
     let column0 = clamp(x0, 0, params.width - 1);
@@ -115,18 +133,18 @@ ${location(scaled)}
     let weight11 = under * rest;
 ${each(
   (i) =>
-    `sum${i} += weight00 * x[from00 + ${lane(i)}] + weight01 * x[from01 + ${lane(i)}] + weight10 * x[from10 + ${lane(i)}] + weight11 * x[from11 + ${lane(i)}];`,
+    `sum${i} += ${['00', '01', '10', '11'].map((corner) => `weight${corner} * ${x.load(`from${corner} + ${lane(i)}`)}`).join(' + ')};`,
 )}
   }
 ${softmax ? each((i) => `sum${i} /= total;`, 2) : ''}
   let to = place * ${units}u + share * ${reads}u;
 ${
   centerScale
-    ? `  let keep = centerScale[place];
-${each((i) => `sum${i} = sum${i} * (1.0 - keep) + x[to + ${lane(i)}] * keep;`, 2)}
+    ? `  let keep = ${share.load('place')};
+${each((i) => `sum${i} = sum${i} * (1.0 - keep) + ${x.load(`to + ${lane(i)}`)} * keep;`, 2)}
 `
     : ''
-}${each((i) => (even ? `y[to + ${i}u] = sum${i};` : `if (${i}u <= last) { y[to + ${i}u] = sum${i}; }`), 2)}
+}${each((i) => (even ? store(i) : `if (${i}u <= last) { ${store(i)} }`), 2)}
 }
 `;
 }
