@@ -4,8 +4,14 @@ import { scope, type Device } from '@ii/tensor';
 import { devices } from '@ii/tensor/testing';
 import { InternImage, type InternImageConfig } from '../src/index.js';
 
-const [made] = await devices([{ title: 'webgpu', name: 'webgpu', options: {} }]);
-afterAll(() => made?.device?.dispose());
+const [made, halves] = await devices([
+  { title: 'webgpu', name: 'webgpu', options: {} },
+  { title: 'webgpu, activations as halves', name: 'webgpu', options: { activationStorage: 'f16' } },
+]);
+afterAll(() => {
+  made?.device?.dispose();
+  halves?.device?.dispose();
+});
 
 const test = (title: string, body: (device: Device) => Promise<void>): void =>
   everyTest(title, async (context) => {
@@ -63,4 +69,12 @@ test('a block of InternImage-H takes 17: the share of the centre, two norms and 
 test('the stem takes five, and its first GELU is the only one with a dispatch', async (device) => {
   const stem = ['conv2d: gemm', norm, 'unary: unary', 'conv2d: gemm', norm];
   expect((await steps(device, 1, {})).slice(0, before)).toEqual(stem);
+});
+
+test('activations stored as halves take the same dispatches', async (device) => {
+  for (const options of [{}, { layerScale: 1 }])
+    expect(await block(halves!.device!, options)).toEqual(await block(device, options));
+  // From the image to the maps of two stages, with a share of the centre.
+  const options = { depths: [1, 1], groups: [2, 4], centerFeatureScale: true };
+  expect(await steps(halves!.device!, 1, options)).toEqual(await steps(device, 1, options));
 });

@@ -1,10 +1,14 @@
 /** Activations stored as halves: every operator that takes part, what stays f32, and that nothing else changes. */
 import { afterAll, describe, expect, test as everyTest } from 'vitest';
 import { record } from '../src/autograd/index.js';
+import { defineShader, write } from '../src/backends/webgpu/program.js';
+import { linearBuiltins, storage } from '../src/backends/webgpu/wgsl.js';
 import { createDevice } from '../src/create-device.js';
 import type { Device } from '../src/device.js';
+import { defineKernel, type Slot } from '../src/kernel.js';
 import { add, cast, concat, full, gelu, linear, mul, pad, reshape, sum } from '../src/ops/index.js';
 import { scope } from '../src/scope.js';
+import { sizeOf } from '../src/shape.js';
 import type { Tensor } from '../src/tensor.js';
 import {
   asHalves,
@@ -73,6 +77,32 @@ test('an operator that takes no halves gets them as floats, by a step more', asy
   expect(steps[0]).toBe('convertStorage');
   expect(steps).toHaveLength(2);
   expect(values).toEqual([10]);
+});
+
+const doubleShader = defineShader(
+  'double',
+  () => `${storage(['read_write', 'y', 'array<f32>'])}
+@compute @workgroup_size(1) fn main(${linearBuiltins}) { y[group.x] *= 2.0; }`,
+);
+/** Works in place, and knows nothing of halves. */
+const double = defineKernel<{ x: Slot }, { y: Slot }, object>('double', {
+  webgpu: (_inputs, { y }) => [{ shader: doubleShader({}), bindings: [write(y)], workgroups: [sizeOf(y.shape), 1, 1] }],
+});
+
+test('one that works in place on halves gets them as floats and leaves halves', async (device) => {
+  using x = asHalves(device.tensor([1, 2.5, -3, 40000]));
+  const run = (): void => device.enqueue(double, { inputs: { x }, outputs: { y: x }, params: {} });
+  const entries = await device.trace(run);
+  expect(entries[0]!.steps.map(({ step }) => step)).toEqual(['convertStorage', 'double', 'convertStorage']);
+  expect([...(await x.read())]).toEqual([2, 5, -6, 65504]);
+  using example = device.tensor([0, 0, 0, 0]);
+  using capture = device.capture((given) => {
+    run();
+    return [add(given, x)];
+  }, example);
+  for (const factor of [2, 4]) {
+    expect([...(await capture.run(example)[0]!.read())]).toEqual([2, 5, -6].map((v) => v * factor).concat(65504));
+  }
 });
 
 test('floats and halves are joined as what the first one is', async (device) => {
