@@ -48,7 +48,7 @@ type Operands = Readonly<Record<string, Tensor>>;
 
 function convolve({ x, weight, ...epilogue }: Operands): Tensor {
   const y = x!.device.empty([...x!.shape.slice(0, 3), weight!.shape[0]!]);
-  const params = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1, activation: 'none' } as const;
+  const params = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1, activation: 'relu' } as const;
   x!.device.enqueue(winogradKernel, { inputs: { x: x!, weight: weight!, ...epilogue }, outputs: { y }, params });
   return y;
 }

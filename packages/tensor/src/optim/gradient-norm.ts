@@ -1,7 +1,6 @@
 import { IIError } from '../errors.js';
 import type { Parameter } from '../nn/parameter.js';
 import { add, concat, div, minimum, reshape, sqrt, sum, sumSquares } from '../ops/index.js';
-import { inFullPrecision } from '../precision.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 
@@ -11,15 +10,13 @@ import type { Tensor } from '../tensor.js';
  * @throws IIError when no parameter has a gradient.
  */
 export function gradientNorm(parameters: Iterable<Parameter>): Tensor {
-  return inFullPrecision(() =>
-    scope(() => {
-      const squares = [...parameters].flatMap(({ gradient }) => (gradient ? [reshape(sumSquares(gradient), [1])] : []));
-      if (squares.length === 0) {
-        throw new IIError('ERR_NO_GRADIENT', 'gradientNorm: no parameter has a gradient; call backward() first');
-      }
-      return sqrt(sum(concat(squares)));
-    }),
-  );
+  return scope(() => {
+    const squares = [...parameters].flatMap(({ gradient }) => (gradient ? [reshape(sumSquares(gradient), [1])] : []));
+    if (squares.length === 0) {
+      throw new IIError('ERR_NO_GRADIENT', 'gradientNorm: no parameter has a gradient; call backward() first');
+    }
+    return sqrt(sum(concat(squares)));
+  });
 }
 
 /**
@@ -30,5 +27,5 @@ export function gradientNorm(parameters: Iterable<Parameter>): Tensor {
  */
 export function clipFactor(norm: Tensor, maxNorm: number): Tensor {
   if (!(maxNorm > 0)) throw new IIError('ERR_OPTION', `clipFactor: the norm must be above 0, got ${maxNorm}`);
-  return inFullPrecision(() => scope(() => minimum(div(norm.device.tensor([maxNorm], []), add(norm, 1e-6)), 1)));
+  return scope(() => minimum(div(norm.device.tensor([maxNorm], []), add(norm, 1e-6)), 1));
 }

@@ -21,10 +21,10 @@ export interface WebGpuOptions {
   readonly weightStorage?: 'f32' | 'f16' | undefined;
   /**
    * How the `webgpu` device stores the results of operators. `f16` halves their memory and traffic: results are computed in
-   * f32, as are all sums, and rounded to 11 bits when they are stored, beyond ±65504 to that. Uploaded tensors, rows that
-   * are no multiple of four long (the logits of 150 classes), results of the operators that do not take part and whatever
-   * is computed in `record` and by its gradients stay f32, and a tensor's dtype is f32 as ever. Needs no feature of the
-   * device. Default: `f32`.
+   * f32, as are all sums, and rounded to 11 bits when they are stored, beyond ±65504 to that (so that `checkNumerics` finds
+   * NaNs only). Uploaded tensors, rows that are no multiple of four long (the logits of 150 classes), results of the
+   * operators that do not take part and whatever is computed in `record`, its backward pass and `inFullPrecision` stay f32;
+   * a tensor's dtype is f32 as ever. Needs no feature of the device. Default: `f32`.
    */
   readonly activationStorage?: 'f32' | 'f16' | undefined;
   /** Launch parameters from `device.tune`. Default: estimates. */
