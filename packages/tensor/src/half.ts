@@ -14,6 +14,13 @@ export function halfToFloat(bits: number): number {
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
+/** The values of many halves. */
+export function halvesToFloats(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = halfToFloat(bits[i]!);
+  return values;
+}
+
 /** The half-precision bits nearest to `value`, ties to even; too large becomes infinity. */
 export function floatToHalf(value: number): number {
   floatView[0] = value;

@@ -2,7 +2,7 @@ import type { BackendBuffer } from './backends/backend.js';
 import type { Device } from './device.js';
 import { hostArray, type DType, type HostArray } from './dtype.js';
 import { DisposedError } from './errors.js';
-import { floatToHalf, halfToFloat } from './half.js';
+import { floatToHalf, halfToFloat, halvesToFloats } from './half.js';
 import { showShape, sizeOf, type Shape } from './shape.js';
 
 /** Memory shared by the tensors that view it; given back when the last of them is disposed of. */
@@ -87,9 +87,7 @@ export class Tensor {
   async readFloat32(): Promise<Float32Array> {
     const data = await this.#fetch();
     if (data instanceof Float32Array) return data;
-    return this.dtype === 'f16' && data instanceof Uint16Array
-      ? Float32Array.from(data, halfToFloat)
-      : Float32Array.from(data);
+    return this.dtype === 'f16' && data instanceof Uint16Array ? halvesToFloats(data) : Float32Array.from(data);
   }
 
   /** Gives the memory back. Harmless when repeated. */

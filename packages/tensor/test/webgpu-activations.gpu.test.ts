@@ -1,17 +1,17 @@
 /** Activations stored as halves: every operator that takes part, what stays f32, and that nothing else changes. */
 import { afterAll, describe, expect, test as everyTest } from 'vitest';
-import { backward } from '../src/autograd/index.js';
+import { backward, inFullPrecision } from '../src/autograd/index.js';
 import { defineShader, write } from '../src/backends/webgpu/program.js';
 import { linearBuiltins, storage } from '../src/backends/webgpu/wgsl.js';
 import { createDevice } from '../src/create-device.js';
 import type { Device } from '../src/device.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
 import { BatchNorm2d, Linear, Module } from '../src/nn/index.js';
-import { add, cast, concat, full, gelu, linear, mul, pad, reshape, sum } from '../src/ops/index.js';
+import { add, cast, concat, copyInto, full, gelu, linear, mul, pad, sum } from '../src/ops/index.js';
 import { AdamW, clipFactor, gradientNorm } from '../src/optim/index.js';
 import { Random } from '../src/random.js';
 import { scope } from '../src/scope.js';
-import { sizeOf } from '../src/shape.js';
+import { sizeOf, type Shape } from '../src/shape.js';
 import type { Tensor } from '../src/tensor.js';
 import {
   asHalves,
@@ -143,20 +143,17 @@ test('what lies beyond the halves is stored as the largest one, and NaN as NaN',
 
 test('halves take half the memory', async (device) => {
   const before = device.memory().used;
-  const sizes: number[] = [];
-  using x = device.tensor(new Float32Array(4096));
-  for (const shape of [
-    [64, 64],
-    [4096 / 2, 2],
-  ]) {
+  const bytesOf = (shape: Shape, make: (x: Tensor) => Tensor): number => {
+    using x = device.tensor(new Float32Array(sizeOf(shape)), shape);
     const start = device.memory().used;
-    using view = reshape(x, shape);
-    using y = gelu(view);
-    sizes.push(device.memory().used - start);
-    await y.read();
-  }
-  expect(sizes).toEqual([2 * 4096, 4 * 4096]);
-  x.dispose();
+    using y = make(x);
+    expect(y.dtype).toBe('f32');
+    return device.memory().used - start;
+  };
+  expect(bytesOf([64, 64], gelu)).toBe(2 * 64 * 64);
+  expect(bytesOf([2048, 2], gelu)).toBe(4 * 2048 * 2);
+  expect(bytesOf([64, 64], (x) => inFullPrecision(() => gelu(x)))).toBe(4 * 64 * 64);
+  await device.finish();
   expect(device.memory().used).toBe(before);
 });
 
@@ -172,6 +169,22 @@ test('a capture gives the bits of a direct run', async (device) => {
     using direct = body(x);
     expect(await capture.run(x)[0]!.read()).toEqual(await direct.read());
   }
+});
+
+test('a tensor made before a capture, and first written within, outlives it', async (device) => {
+  using x = device.tensor([1, 2, 3, 4]);
+  const before = device.memory().used;
+  const y = device.empty([4]);
+  const capture = device.capture((given) => {
+    copyInto(y, mul(given, 2));
+    return [];
+  }, x);
+  capture.run(x);
+  expect([...(await y.read())]).toEqual([2, 4, 6, 8]);
+  capture.dispose();
+  expect([...(await y.read())]).toEqual([2, 4, 6, 8]);
+  y.dispose();
+  expect(device.memory().used).toBe(before);
 });
 
 class Net extends Module {

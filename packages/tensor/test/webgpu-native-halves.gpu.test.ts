@@ -12,7 +12,9 @@ import { halvesCases } from './halves-cases.js';
 import { operand, webGpuTestMachine } from './webgpu-support.js';
 import { random } from './support.js';
 
-const device = await createDevice('webgpu', { gpu: await nullGpu(), activationStorage: 'f16' });
+const device = await createDevice('webgpu', {
+  ...{ gpu: await nullGpu(), activationStorage: 'f16', weightStorage: 'f16' },
+});
 afterAll(() => device.dispose());
 
 test('shaders that see halves enable the feature first; others do without it', () => {

@@ -1,6 +1,6 @@
 import { hostArray, hostArrayOver, type DType, type HostArray } from '../../dtype.js';
 import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
-import { floatToHalf, halfToFloat } from '../../half.js';
+import { floatToHalf, halvesToFloats } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
 import { Launches } from '../../launches.js';
 import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
@@ -110,7 +110,7 @@ export class WebGpuBackend implements Backend {
     }
     if (own.host) return own.host.slice();
     const bytes = await this.#queue.read(this.#memory.resident(own), own.bytes);
-    return own.halves ? Float32Array.from(new Uint16Array(bytes), halfToFloat) : hostArrayOver(own.dtype, bytes);
+    return own.halves ? halvesToFloats(new Uint16Array(bytes)) : hostArrayOver(own.dtype, bytes);
   }
 
   enqueue<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(

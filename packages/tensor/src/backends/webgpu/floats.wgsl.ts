@@ -17,7 +17,7 @@ export type Lanes = 'f32' | 'vec2<f32>' | 'vec4<f32>';
  */
 export type FloatEncoding = 'f32' | 'f16' | 'words';
 
-/** A buffer as a shader declares it, and WGSL that must come before. */
+/** A buffer as a shader declares it, and the WGSL that its accesses need. */
 export type FloatDeclaration = readonly [
   access: 'read' | 'read_write',
   name: string,

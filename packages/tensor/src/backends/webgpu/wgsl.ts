@@ -2,8 +2,8 @@
 import { linearGrid, type WebGpuMachine, type WorkgroupGrid } from './program.js';
 
 /**
- * A storage buffer as a shader declares it, with the WGSL that must come before, if any; `false`, `null` and `undefined`
- * stand for one that is left out.
+ * A storage buffer as a shader declares it, with what its accesses need in WGSL: functions, and features to enable. `false`,
+ * `null` and `undefined` stand for one that is left out.
  */
 export type StorageDeclaration =
   | readonly [access: 'read' | 'read_write', name: string, type: string, needs?: readonly string[]]
@@ -11,17 +11,15 @@ export type StorageDeclaration =
   | null
   | undefined;
 
-/** Declares the buffers of a step in the order of its bindings; to be the beginning of a shader, since it may enable features. */
+/** Declares the buffers of a step in the order of its bindings. A shader begins with it, since features come first. */
 export function storage(...buffers: readonly StorageDeclaration[]): string {
   const present = buffers.filter((buffer) => Array.isArray(buffer));
   const needs = [...new Set(present.flatMap(([, , , needed = []]) => needed))];
-  const [features, functions] = [true, false].map((kind) =>
-    needs.filter((text) => text.startsWith('enable ') === kind),
-  );
+  const isFeature = (text: string): boolean => text.startsWith('enable ');
   const declarations = present.map(
     ([access, name, type], i) => `@group(0) @binding(${i}) var<storage, ${access}> ${name}: ${type};`,
   );
-  return [...features!, ...declarations, ...functions!].join('\n');
+  return [...needs.filter(isFeature), ...declarations, ...needs.filter((text) => !isFeature(text))].join('\n');
 }
 
 export type UniformType = 'u32' | 'i32' | 'f32';
