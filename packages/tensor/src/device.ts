@@ -1,8 +1,7 @@
 import type { Backend, BackendMemory, Operand } from './backends/backend.js';
-import { bytesPerElement, hostArray, type DType, type HostArray } from './dtype.js';
+import { bytesPerElement, hostArrayOf, type DType, type HostArray } from './dtype.js';
 import { Capture } from './capture.js';
 import { DeviceMismatchError, DisposedError, IIError, ShapeError } from './errors.js';
-import { floatToHalf } from './half.js';
 import type { Bound, Kernel, KernelParams, Signature } from './kernel.js';
 import type { TuningTable } from './launches.js';
 import { adopt, forget, keep, scope } from './scope.js';
@@ -277,8 +276,5 @@ function dtypeOf(data: HostArray | Float64Array | readonly number[]): DType {
 
 function toHostArray(data: HostArray | readonly number[], dtype: DType): HostArray {
   if (!Array.isArray(data) && dtypeOf(data as HostArray) === dtype) return data as HostArray;
-  const out = hostArray(dtype, data.length);
-  if (dtype === 'f16') for (let i = 0; i < data.length; i++) out[i] = floatToHalf(data[i]!);
-  else out.set(data);
-  return out;
+  return hostArrayOf(dtype, data);
 }

@@ -1,8 +1,8 @@
 import type { BackendBuffer } from './backends/backend.js';
 import type { Device } from './device.js';
-import { hostArray, type DType, type HostArray } from './dtype.js';
+import { hostArrayOf, type DType, type HostArray } from './dtype.js';
 import { DisposedError } from './errors.js';
-import { floatToHalf, halfToFloat, halvesToFloats } from './half.js';
+import { halfToFloat, halvesToFloats } from './half.js';
 import { showShape, sizeOf, type Shape } from './shape.js';
 
 /** Memory shared by the tensors that view it; given back when the last of them is disposed of. */
@@ -69,11 +69,7 @@ export class Tensor {
    */
   async read(): Promise<HostArray> {
     const data = await this.#fetch();
-    if (!(data instanceof Float64Array)) return data;
-    const out = hostArray(this.dtype, data.length);
-    if (this.dtype === 'f16') for (let i = 0; i < data.length; i++) out[i] = floatToHalf(data[i]!);
-    else out.set(data);
-    return out;
+    return data instanceof Float64Array ? hostArrayOf(this.dtype, data) : data;
   }
 
   /** The elements in f64: unrounded on the `reference` device, widened elsewhere. */

@@ -3,6 +3,7 @@ import { DisposedError, UnsupportedKernelError } from '../../errors.js';
 import { halfToFloat } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature, TensorSpec } from '../../kernel.js';
 import type { Backend, BackendBuffer, BackendMemory, Operand, StepReport } from '../backend.js';
+import { mapOperands } from '../operands.js';
 
 /** A tensor as a reference kernel sees it: every dtype in f64, row-major. */
 export interface ReferenceArray extends TensorSpec {
@@ -85,11 +86,6 @@ export class ReferenceBackend implements Backend {
   }
 
   #bind<S>(operands: Bound<S, Operand>): Bound<S, ReferenceArray> {
-    const bound: Partial<Record<keyof S, ReferenceArray>> = {};
-    for (const key in operands) {
-      const operand = operands[key];
-      if (operand) bound[key] = { shape: operand.shape, dtype: operand.dtype, data: this.#own(operand.buffer).data };
-    }
-    return bound as Bound<S, ReferenceArray>;
+    return mapOperands(operands, ({ shape, dtype, buffer }) => ({ shape, dtype, data: this.#own(buffer).data }));
   }
 }

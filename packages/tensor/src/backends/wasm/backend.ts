@@ -1,8 +1,8 @@
-import { bytesPerElement, hostArray, type DType, type HostArray } from '../../dtype.js';
+import { bytesPerElement, hostArray, hostArrayOf, type DType, type HostArray } from '../../dtype.js';
 import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
-import { floatToHalf } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
 import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
+import { mapOperands } from '../operands.js';
 import type { Block } from './address-space.js';
 import { WasmBuffer, type BoundOperand } from './buffer.js';
 import { fastestBuild, libraryBytes, tileOf } from './build.js';
@@ -107,7 +107,7 @@ export class WasmBackend implements Backend {
 
   upload(dtype: DType, data: HostArray | Float64Array): WasmBuffer {
     const buffer = new WasmBuffer(dtype, data.length);
-    buffer.block = this.#memory.place(toElements(dtype, data));
+    buffer.block = this.#memory.place(data instanceof Float64Array ? hostArrayOf(dtype, data) : data);
     return buffer;
   }
 
@@ -309,21 +309,9 @@ export class WasmBackend implements Backend {
   }
 
   #bind<S>(operands: Bound<S, Operand>): Bound<S, BoundOperand> {
-    const bound: Partial<Record<keyof S, BoundOperand>> = {};
-    for (const key in operands) {
-      const operand = operands[key];
-      if (!operand) continue;
-      const { shape, dtype } = operand;
-      bound[key] = { kind: 'operand', shape, dtype, buffer: this.#own(operand.buffer) };
-    }
-    return bound as Bound<S, BoundOperand>;
+    return mapOperands(operands, ({ shape, dtype, buffer }) => ({
+      kind: 'operand',
+      ...{ shape, dtype, buffer: this.#own(buffer) },
+    }));
   }
-}
-
-function toElements(dtype: DType, data: HostArray | Float64Array): HostArray {
-  if (!(data instanceof Float64Array)) return data;
-  const out = hostArray(dtype, data.length);
-  if (dtype === 'f16') for (let i = 0; i < data.length; i++) out[i] = floatToHalf(data[i]!);
-  else out.set(data);
-  return out;
 }

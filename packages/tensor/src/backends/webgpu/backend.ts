@@ -1,9 +1,10 @@
-import { hostArray, hostArrayOver, type DType, type HostArray } from '../../dtype.js';
+import { hostArrayOf, hostArrayOver, type DType, type HostArray } from '../../dtype.js';
 import { DisposedError, IIError, UnsupportedKernelError } from '../../errors.js';
-import { floatToHalf, halvesToFloats } from '../../half.js';
+import { halvesToFloats } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
 import { Launches } from '../../launches.js';
 import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
+import { mapOperands } from '../operands.js';
 import type { AcquiredGpu, WebGpuOptions } from './adapter.js';
 import { BufferPool, type PoolBuffer } from './buffer-pool.js';
 import { convertStorage } from './kernels/convert-storage.js';
@@ -89,7 +90,7 @@ export class WebGpuBackend implements Backend {
   upload(dtype: DType, data: HostArray | Float64Array): WebGpuBuffer {
     this.#queue.check();
     const buffer = new WebGpuBuffer(dtype, data.length);
-    buffer.memory = this.#memory.place(toElements(dtype, data));
+    buffer.memory = this.#memory.place(data instanceof Float64Array ? hostArrayOf(dtype, data) : data);
     return buffer;
   }
 
@@ -307,15 +308,10 @@ export class WebGpuBackend implements Backend {
   }
 
   #bind<S>(operands: Bound<S, Operand>): Bound<S, BoundOperand> {
-    const bound: Partial<Record<keyof S, BoundOperand>> = {};
-    for (const key in operands) {
-      const operand = operands[key];
-      if (!operand) continue;
-      const { shape, dtype } = operand;
-      const buffer = this.#own(operand.buffer);
-      bound[key] = { kind: 'operand', shape, dtype, buffer, ...(buffer.halves && { storage: 'f16' }) };
-    }
-    return bound as Bound<S, BoundOperand>;
+    return mapOperands(operands, ({ shape, dtype, buffer: given }) => {
+      const buffer = this.#own(given);
+      return { kind: 'operand', shape, dtype, buffer, ...(buffer.halves && { storage: 'f16' }) };
+    });
   }
 }
 
@@ -327,12 +323,4 @@ function withCopies<S>(operands: Bound<S, BoundOperand>, copies: FloatCopies): B
     return [slot, copy ? { ...copy, shape: operand.shape } : operand];
   });
   return Object.fromEntries(entries) as Bound<S, BoundOperand>;
-}
-
-function toElements(dtype: DType, data: HostArray | Float64Array): HostArray {
-  if (!(data instanceof Float64Array)) return data;
-  const out = hostArray(dtype, data.length);
-  if (dtype === 'f16') for (let i = 0; i < data.length; i++) out[i] = floatToHalf(data[i]!);
-  else out.set(data);
-  return out;
 }
