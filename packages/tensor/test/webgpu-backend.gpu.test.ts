@@ -1,35 +1,14 @@
 /** The GPU device's machinery, apart from its kernels: queue, memory, compilation, limits, loss. */
-import { afterEach, expect, test as everyTest } from 'vitest';
+import { expect } from 'vitest';
 import { defineShader, gpuScratch, linearGrid, read, write, type WebGpuStep } from '../src/backends/webgpu/program.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../src/backends/webgpu/wgsl.js';
-import { createDevice, type DeviceOptions } from '../src/create-device.js';
-import type { Device } from '../src/device.js';
+import { createDevice } from '../src/create-device.js';
 import { DeviceLostError, DisposedError, KernelFailedError, LimitExceededError } from '../src/errors.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
 import { add, relu } from '../src/ops/index.js';
-import { devices, ownGpuDevice } from '../src/testing/index.js';
+import { ownGpuDevice } from '../src/testing/index.js';
 import { dawnWithFlags } from '../src/testing/node.js';
-
-const [probe] = await devices([{ title: 'webgpu', name: 'webgpu', options: {} }]);
-probe!.device?.dispose();
-
-const test = (title: string, body: () => Promise<void>): void =>
-  everyTest(title, async (context) => {
-    if (probe!.reason !== undefined) context.skip(probe!.reason);
-    await body();
-  });
-
-let opened: Device[] = [];
-async function open(options: DeviceOptions = {}): Promise<Device> {
-  const gpu = await dawnWithFlags();
-  const device = await createDevice('webgpu', { ...(gpu && { gpu }), ...options });
-  opened.push(device);
-  return device;
-}
-afterEach(() => {
-  for (const device of opened) device.dispose();
-  opened = [];
-});
+import { gpuTest, openGpu } from './gpu-support.js';
 
 const params = uniformBlock({ count: 'u32', value: 'f32' });
 const fillShader = defineShader(
@@ -66,8 +45,8 @@ const fill = defineKernel<object, { y: Slot }, { value: number; before?: number 
   },
 });
 
-test('runs every step in order, over many batches and more uniform words than there is room for', async () => {
-  const device = await open();
+gpuTest('runs every step in order, over many batches and more uniform words than there is room for', async () => {
+  const device = await openGpu();
   const y = device.empty([300]);
   const z = device.empty([300]);
   for (let value = 1; value <= 5000; value++) {
@@ -77,8 +56,8 @@ test('runs every step in order, over many batches and more uniform words than th
   expect((await z.readFloat32()).every((v) => v === 5000)).toBe(true);
 });
 
-test('host writes never land in buffers that waiting commands use', async () => {
-  const device = await open();
+gpuTest('host writes never land in buffers that waiting commands use', async () => {
+  const device = await openGpu();
   const reads: Promise<Float32Array>[] = [];
   for (let i = 0; i < 40; i++) {
     const y = device.empty([5000]);
@@ -98,8 +77,8 @@ test('host writes never land in buffers that waiting commands use', async () => 
   expect(device.memory()).toMatchObject({ tensors: 0, used: 0 });
 });
 
-test('memory is reused: many rounds do not grow it', async () => {
-  const device = await open();
+gpuTest('memory is reused: many rounds do not grow it', async () => {
+  const device = await openGpu();
   const round = async (): Promise<void> => {
     const x = device.tensor(new Float32Array(3000).fill(1));
     const y = device.empty([3000]);
@@ -119,8 +98,8 @@ const touch = defineKernel<object, { y: Slot }, object>('test touch', {
   webgpu: (_, { y }) => [fillStep(y, 64, 1)],
 });
 
-test('buffers of sizes that are no longer used are given back', async () => {
-  const device = await open();
+gpuTest('buffers of sizes that are no longer used are given back', async () => {
+  const device = await openGpu();
   for (let i = 0; i < 60; i++) {
     const y = device.empty([1_000_000 + i * 200_000]);
     device.enqueue(touch, { inputs: {}, outputs: { y }, params: {} });
@@ -132,8 +111,8 @@ test('buffers of sizes that are no longer used are given back', async () => {
   expect(device.memory().reserved).toBeLessThan(200e6);
 });
 
-test('a prepared form is made once, kept with its tensor and freed with it', async () => {
-  const device = await open();
+gpuTest('a prepared form is made once, kept with its tensor and freed with it', async () => {
+  const device = await openGpu();
   let fills = 0;
   const usesPrepared = defineKernel<{ w: Slot }, { y: Slot }, object>('test prepared', {
     webgpu: ({ w }, { y }) => {
@@ -182,8 +161,8 @@ function copyStep(
   return { shader: copyShader({}), bindings: [read(x), write(y)], workgroups: [length / 16, 1, 1] };
 }
 
-test('a folded grid reaches every element', async () => {
-  const device = await open();
+gpuTest('a folded grid reaches every element', async () => {
+  const device = await openGpu();
   const folded = defineKernel<object, { y: Slot }, object>('test folded', {
     webgpu: (_, { y }) => [fillStep(y, 10_000, 3, { ...machine, maxWorkgroupsPerDimension: 7 * 8 })],
   });
@@ -192,8 +171,8 @@ test('a folded grid reaches every element', async () => {
   expect((await y.readFloat32()).every((v) => v === 3)).toBe(true);
 });
 
-test('a shader that does not compile fails its reader with the reason, and the device goes on', async () => {
-  const device = await open();
+gpuTest('a shader that does not compile fails its reader with the reason, and the device goes on', async () => {
+  const device = await openGpu();
   const broken = defineKernel<object, { y: Slot }, object>('broken', {
     webgpu: (_, { y }) => [
       {
@@ -215,8 +194,8 @@ test('a shader that does not compile fails its reader with the reason, and the d
   expect([...(await y.readFloat32())]).toEqual([9, 9, 9, 9]);
 });
 
-test('a kernel without an implementation, and a step that cannot run, are named', async () => {
-  const device = await open();
+gpuTest('a kernel without an implementation, and a step that cannot run, are named', async () => {
+  const device = await openGpu();
   const nowhere = defineKernel<object, { y: Slot }, object>('nowhere', {});
   const y = device.empty([4]);
   expect(() => device.enqueue(nowhere, { inputs: {}, outputs: { y }, params: {} })).toThrow(
@@ -231,8 +210,8 @@ test('a kernel without an implementation, and a step that cannot run, are named'
   );
 });
 
-test('a request beyond the limit is refused with the figures, before anything is allocated', async () => {
-  const device = await open();
+gpuTest('a request beyond the limit is refused with the figures, before anything is allocated', async () => {
+  const device = await openGpu();
   const before = device.memory();
   let refused: unknown;
   try {
@@ -246,13 +225,13 @@ test('a request beyond the limit is refused with the figures, before anything is
   expect(device.memory()).toMatchObject({ tensors: 0, used: before.used });
 });
 
-test("works within WebGPU's default limits on a device of the caller's, and leaves it to the caller", async () => {
+gpuTest("works within WebGPU's default limits on a device of the caller's, and leaves it to the caller", async () => {
   const gpuDevice = await ownGpuDevice();
   let lost = false;
   void gpuDevice.lost.then(() => {
     lost = true;
   });
-  const device = await open({ gpuDevice });
+  const device = await openGpu({ gpuDevice });
   expect(device.selection).toMatch(/^webgpu: the caller's device, /);
   expect(() => device.empty([2 ** 25 + 1])).toThrow(LimitExceededError);
   using x = device.tensor([1, -2, 3]);
@@ -265,25 +244,28 @@ test("works within WebGPU's default limits on a device of the caller's, and leav
   gpuDevice.destroy();
 });
 
-test('when the GPU is lost, what is pending rejects at once, later calls say what to do, a new device works', async () => {
-  const gpuDevice = await ownGpuDevice();
-  const device = await open({ gpuDevice });
-  const y = device.empty([1000]);
-  for (let value = 0; value < 200; value++) {
-    device.enqueue(fill, { inputs: {}, outputs: { y }, params: { value, before: 2 } });
-  }
-  const pending = [y.read(), device.finish(), y.readFloat32()].map((p) => p.catch((error: unknown) => error));
-  gpuDevice.destroy();
-  for (const error of await Promise.all(pending)) expect(error).toBeInstanceOf(DeviceLostError);
-  expect(() => relu(y)).toThrow(/the webgpu device was lost \(.+\).*make a new device with createDevice/);
-  expect(() => device.tensor([1])).toThrow(DeviceLostError);
-  await expect(y.read()).rejects.toThrow(DeviceLostError);
-  const next = await open();
-  expect([...(await relu(next.tensor([-1, 4])).read())]).toEqual([0, 4]);
-});
+gpuTest(
+  'when the GPU is lost, what is pending rejects at once, later calls say what to do, a new device works',
+  async () => {
+    const gpuDevice = await ownGpuDevice();
+    const device = await openGpu({ gpuDevice });
+    const y = device.empty([1000]);
+    for (let value = 0; value < 200; value++) {
+      device.enqueue(fill, { inputs: {}, outputs: { y }, params: { value, before: 2 } });
+    }
+    const pending = [y.read(), device.finish(), y.readFloat32()].map((p) => p.catch((error: unknown) => error));
+    gpuDevice.destroy();
+    for (const error of await Promise.all(pending)) expect(error).toBeInstanceOf(DeviceLostError);
+    expect(() => relu(y)).toThrow(/the webgpu device was lost \(.+\).*make a new device with createDevice/);
+    expect(() => device.tensor([1])).toThrow(DeviceLostError);
+    await expect(y.read()).rejects.toThrow(DeviceLostError);
+    const next = await openGpu();
+    expect([...(await relu(next.tensor([-1, 4])).read())]).toEqual([0, 4]);
+  },
+);
 
-test('disposing of the device rejects what is pending', async () => {
-  const device = await open();
+gpuTest('disposing of the device rejects what is pending', async () => {
+  const device = await openGpu();
   const y = device.empty([1000]);
   device.enqueue(fill, { inputs: {}, outputs: { y }, params: { value: 1, before: 60 } });
   const pending = y.read().catch((error: unknown) => error);
@@ -293,8 +275,8 @@ test('disposing of the device rejects what is pending', async () => {
   expect(() => device.empty([1])).toThrow(/the webgpu device was disposed of/);
 });
 
-test('two devices work side by side', async () => {
-  const [a, b] = [await open(), await open()];
+gpuTest('two devices work side by side', async () => {
+  const [a, b] = [await openGpu(), await openGpu()];
   const x = a.tensor([-1, 2]);
   const y = b.tensor([-3, 4]);
   const results = [relu(x), relu(y)];
@@ -302,10 +284,10 @@ test('two devices work side by side', async () => {
   expect([...(await results[1]!.read())]).toEqual([0, 4]);
 });
 
-test('a trace times every step, with and without timestamps of the GPU', async () => {
+gpuTest('a trace times every step, with and without timestamps of the GPU', async () => {
   for (const timestamps of [true, false]) {
     const gpuDevice = await ownGpuDevice(timestamps ? ['timestamp-query'] : []);
-    const device = await open({ gpuDevice });
+    const device = await openGpu({ gpuDevice });
     const y = device.empty([50_000]);
     const entries = await device.trace(async () => {
       for (let i = 0; i < 3; i++) {
@@ -329,8 +311,8 @@ test('a trace times every step, with and without timestamps of the GPU', async (
   }
 });
 
-test('the selection says which GPU it is; auto does not take a software rasteriser', async () => {
-  const device = await open();
+gpuTest('the selection says which GPU it is; auto does not take a software rasteriser', async () => {
+  const device = await openGpu();
   expect(device.selection).toMatch(/^webgpu: .+ \(.*f16, .*subgroups\)$/);
   const gpu = await dawnWithFlags();
   using auto = await createDevice('auto', { threads: 0, ...(gpu && { gpu }) });
@@ -339,8 +321,8 @@ test('the selection says which GPU it is; auto does not take a software rasteris
   } else expect(auto.name).toBe('webgpu');
 });
 
-test('a program that needs too much memory is refused before its first step runs', async () => {
-  const device = await open();
+gpuTest('a program that needs too much memory is refused before its first step runs', async () => {
+  const device = await openGpu();
   const huge = { kind: 'scratch', bytes: 2 ** 36 } as const;
   const greedy = defineKernel<{ x: Slot }, { y: Slot }, { which: 'scratch' | 'prepared' }>('greedy', {
     webgpu: ({ x }, { y }, { which }) => {

@@ -1,8 +1,8 @@
 /** What a GPU device can be asked for: measured launch parameters, weights as halves, larger limits. */
-import { afterEach, expect, test as everyTest } from 'vitest';
+import { expect, test } from 'vitest';
 import { defineShader, linearGrid, read, write } from '../src/backends/webgpu/program.js';
 import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../src/backends/webgpu/wgsl.js';
-import { createDevice, type DeviceOptions } from '../src/create-device.js';
+import { createDevice } from '../src/create-device.js';
 import type { Device } from '../src/device.js';
 import { LimitExceededError } from '../src/errors.js';
 import { defineKernel, type Slot } from '../src/kernel.js';
@@ -10,30 +10,9 @@ import { sizeClass, type TuningTable } from '../src/launches.js';
 import { conv2d, conv2dPyramid, linear } from '../src/ops/index.js';
 import { sizeOf } from '../src/shape.js';
 import type { Tensor } from '../src/tensor.js';
-import { devices, expectClose, ownGpuDevice, roundedToHalf, tolerance } from '../src/testing/index.js';
-import { dawnWithFlags } from '../src/testing/node.js';
+import { expectClose, ownGpuDevice, roundedToHalf, tolerance } from '../src/testing/index.js';
+import { gpuTest, openGpu } from './gpu-support.js';
 import { compute, random } from './support.js';
-
-const [probe] = await devices([{ title: 'webgpu', name: 'webgpu', options: {} }]);
-probe!.device?.dispose();
-
-const test = (title: string, body: () => Promise<void>): void =>
-  everyTest(title, async (context) => {
-    if (probe!.reason !== undefined) context.skip(probe!.reason);
-    await body();
-  });
-
-let opened: Device[] = [];
-async function open(options: DeviceOptions = {}): Promise<Device> {
-  const gpu = await dawnWithFlags();
-  const device = await createDevice('webgpu', { ...(gpu && { gpu }), ...options });
-  opened.push(device);
-  return device;
-}
-afterEach(() => {
-  for (const device of opened) device.dispose();
-  opened = [];
-});
 
 /** The largest tensor that a device takes, in bytes, as it says itself. */
 function largest(device: Device): number {
@@ -46,11 +25,11 @@ function largest(device: Device): number {
   throw new Error('32 GiB were not refused');
 }
 
-test('tensors may be as large as the adapter offers; a device of the default limits takes 128 MiB', async () => {
+gpuTest('tensors may be as large as the adapter offers; a device of the default limits takes 128 MiB', async () => {
   const gpuDevice = await ownGpuDevice();
-  const byDefault = await open({ gpuDevice });
+  const byDefault = await openGpu({ gpuDevice });
   expect(largest(byDefault)).toBe(2 ** 27);
-  const raised = await open();
+  const raised = await openGpu();
   expect(largest(raised)).toBeGreaterThanOrEqual(2 ** 27);
   expect(() => raised.empty([largest(raised) / 4 + 1])).toThrow(`the device has ${largest(raised)};`);
   byDefault.dispose();
@@ -90,8 +69,8 @@ const double = defineKernel<{ x: Slot }, { y: Slot }, object>('double', {
   },
 });
 
-test('tuning measures each way to launch a kernel; a new device takes the table', async () => {
-  const device = await open();
+gpuTest('tuning measures each way to launch a kernel; a new device takes the table', async () => {
+  const device = await openGpu();
   const x = device.tensor(Float32Array.from({ length: 50_000 }, (_, i) => i));
   const run = (on: Device, input: Tensor): Tensor => {
     const y = on.empty(input.shape);
@@ -110,7 +89,7 @@ test('tuning measures each way to launch a kernel; a new device takes the table'
   expect([16, 64]).toContain(invocations);
   expect((await run(device, x).readFloat32())[49_999]).toBe(99_998);
 
-  const next = await open({ tuning: JSON.parse(JSON.stringify(table)) as TuningTable });
+  const next = await openGpu({ tuning: JSON.parse(JSON.stringify(table)) as TuningTable });
   const traced = await next.trace(() => run(next, next.tensor(new Float32Array(50_000))));
   expect(traced[0]!.steps[0]).toMatchObject({ step: 'double', launch: 'double, 65536' });
   expect(await next.tune(() => {})).toEqual(table);
@@ -122,8 +101,8 @@ const rounded = ({ shape, data }: ReturnType<typeof random>): ReturnType<typeof 
   data: data.map(roundedToHalf),
 });
 
-test('weights stored as halves give the results of rounded weights', async () => {
-  const device = await open({ weightStorage: 'f16' });
+gpuTest('weights stored as halves give the results of rounded weights', async () => {
+  const device = await openGpu({ weightStorage: 'f16' });
   using oracle = await createDevice('reference');
   const inputs = {
     x: random([1, 8, 6, 8], { seed: 1 }),
@@ -149,9 +128,9 @@ test('weights stored as halves give the results of rounded weights', async () =>
   expect(() => expectClose(actual, plain, tolerance('sum', 'f32'))).toThrow('differ');
 });
 
-test('weights stored as halves take half the memory', async () => {
+gpuTest('weights stored as halves take half the memory', async () => {
   const prepared = async (weightStorage: 'f32' | 'f16'): Promise<number> => {
-    const device = await open({ weightStorage });
+    const device = await openGpu({ weightStorage });
     const weight = device.tensor(new Float32Array(256 * 256), [256, 256], { residence: 'host' });
     const x = device.tensor(new Float32Array(256), [1, 256]);
     const before = device.memory().used;
@@ -162,7 +141,7 @@ test('weights stored as halves take half the memory', async () => {
   expect([await prepared('f32'), await prepared('f16')]).toEqual([4 * 256 * 256, 2 * 256 * 256]);
 });
 
-everyTest('an unknown way to store weights is refused', async () => {
+test('an unknown way to store weights is refused', async () => {
   await expect(createDevice('webgpu', { weightStorage: 'f8' as 'f16' })).rejects.toThrow(
     "weightStorage: expected 'f32' or 'f16', got 'f8'",
   );
