@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as prettier from 'prettier';
 import { publish } from './publish.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -47,4 +48,6 @@ const evaluation = JSON.parse(ii('evaluate', '--data', heldOut, '--model', 'demo
 const { images, scale, metrics, perClass } = evaluation;
 const seen = perClass.filter((/** @type {{ iou: number | null }} */ { iou }) => iou !== null);
 const figures = { images, scale, metrics, perClass: seen };
-writeFileSync(join(docs, 'evaluation.json'), `${JSON.stringify(figures, null, 1)}\n`);
+const filepath = join(docs, 'evaluation.json');
+const style = await prettier.resolveConfig(filepath);
+writeFileSync(filepath, await prettier.format(JSON.stringify(figures), { ...style, filepath }));

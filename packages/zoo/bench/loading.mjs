@@ -78,7 +78,12 @@ async function firstResult(path, bytes, print) {
   const image = rgbImage([512, 512], new Uint8Array(512 * 512 * 3).fill(127));
   const start = performance.now();
   const checkpoint = await openCheckpoint(path);
-  const model = await createUperNet(config, { weights: checkpoint.tensors, device: 'wasm', threads: THREADS, wideVectors: true });
+  const model = await createUperNet(config, {
+    weights: checkpoint.tensors,
+    device: 'wasm',
+    threads: THREADS,
+    wideVectors: true,
+  });
   await checkpoint.close();
   const loadMs = performance.now() - start;
   // The first photo prepares the weights, the second is recorded, the third is replayed.
