@@ -17,5 +17,5 @@ export const demoModel: ZooModel = {
   published: null,
   files: null,
   training: null,
-  note: 'a small demonstration model, trained on drawings for less than an hour: it knows 25 of the 150 classes, and photos only as far as they look like its drawings',
+  note: 'a small demonstration model, trained on drawings in twenty minutes: it knows 25 of the 150 classes, and photos only as far as they look like its drawings',
 };
