@@ -63,8 +63,9 @@ export class BufferPool {
   sizeClass(bytes: number): number {
     const whole = Math.max(256, Math.ceil(bytes / 4) * 4);
     if (whole > this.limit) {
+      const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
       throw new LimitExceededError(
-        'maxStorageBufferBindingSize',
+        maxBufferSize < maxStorageBufferBindingSize ? 'maxBufferSize' : 'maxStorageBufferBindingSize',
         whole,
         this.limit,
         'use a smaller image or batch, or the wasm device',
