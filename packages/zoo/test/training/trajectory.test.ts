@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import ndarray from 'ndarray';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { LoadedBatch } from '@ii/ade20k';
-import { createDevice, toFloat32, type Device, type StateDict, type StoredTensor } from '@ii/tensor';
+import { createDevice, toFloat32, type Device } from '@ii/tensor';
 import {
   channelsLast,
   deviceMatrix,
@@ -118,47 +118,20 @@ async function changeOf(network: UperNet, expected: GoldenCase, names: readonly 
   return Math.sqrt(distance / moved);
 }
 
-/** What a step computed, and the weights that it started from. */
-interface Step {
-  readonly figures: Figures;
-  readonly start: StateDict;
-}
-
 const batches = [batchOf(0), batchOf(1)] as const;
 
-/** All steps of a case, each with a copy of its weights. */
+/** The first `count` steps of a case. */
 async function trained(
   device: Device,
   expected: GoldenCase,
   count: number,
-): Promise<{ run: TrainingStep; steps: Step[] }> {
+): Promise<{ run: TrainingStep; steps: Figures[] }> {
   const plan = planOf(paramsOf(expected));
   const run = new TrainingStep(new UperNet(plan.model), device, plan);
   await run.network.load(device, goldenStateDict(first));
-  const steps: Step[] = [];
-  for (let i = 0; i < count; i++) {
-    const start = await copyOf(run.network.stateDict());
-    steps.push({ start, figures: await run.run(i, [batches[i % 2]!]) });
-  }
+  const steps: Figures[] = [];
+  for (let i = 0; i < count; i++) steps.push(await run.run(i, [batches[i % 2]!]));
   return { run, steps };
-}
-
-async function copyOf(state: StateDict): Promise<StateDict> {
-  const copies = new Map<string, StoredTensor>();
-  for (const [name, tensor] of state) {
-    const bytes = (await tensor.bytes()).slice();
-    copies.set(name, { ...tensor, bytes: async () => bytes });
-  }
-  return copies;
-}
-
-/** Loss and gradient norm of one step from given weights, in float64. */
-async function inFloat64(expected: GoldenCase, start: StateDict, i: number): Promise<Figures> {
-  using oracle = await createDevice('reference');
-  const plan = planOf(paramsOf(expected));
-  const run = new TrainingStep(new UperNet(plan.model), oracle, plan);
-  await run.network.load(oracle, start);
-  return run.run(i, [batches[i % 2]!]);
 }
 
 describe.each(golden.cases.map((each) => [each.id, each] as const))('the groups of %s', (_, expected) => {
@@ -191,7 +164,7 @@ test.for(golden.cases.map((each) => [each.id, each] as const))(
     // The oracle is slow: one case to its end, of the other, which is as exact, the beginning.
     const count = expected.id === 'h_like' ? all : 4;
     const { run, steps } = await trained(oracle, expected, count);
-    for (const [i, { figures }] of steps.entries()) {
+    for (const [i, figures] of steps.entries()) {
       // The weight of the auxiliary loss, 0.4, is a float32 constant.
       expect(relative(figures.loss, expected.tensor('loss').data[i]!)).toBeLessThan(1e-8);
       expect(relative(figures.gradientNorm, expected.tensor('grad_norm').data[i]!)).toBeLessThan(1e-8);
@@ -213,11 +186,10 @@ await onEveryDevice(
   { describe, test, afterAll },
   (device) => {
     /**
-     * A ReLU whose input lies within rounding of zero may put a float32 run on another branch of the gradient than the
-     * float64 one, and Adam makes much of little. From such a step on the runs part, however exact each step is. With
-     * fused multiply-add on the CPU no ReLU does so in these twenty steps; where one does, on a GPU with another order of
-     * sums, the first step that is further from PyTorch than allowed must be, from its own weights, what float64
-     * arithmetic gives.
+     * On the CPU, with fused multiply-add, all steps to the last weight. A ReLU whose input lies within rounding of zero may
+     * put a float32 run on another branch of the gradient than the float64 one, and Adam makes much of little; without fused
+     * multiply-add one does so at the seventh step of one case and at the fourteenth of the other, and whether GPUs fuse is
+     * theirs to decide. So a GPU takes the steps before that.
      */
     test.for(golden.cases.map((each) => [each.id, each] as const))(
       '%s steps like PyTorch',
@@ -227,26 +199,19 @@ await onEveryDevice(
         const before = device.memory().tensors;
         const allowed = expected.entry['torch_float32_run_deviation'] as Deviation;
         const bounds = { loss: SLACK * allowed.loss_max_rel, norm: SLACK * allowed.grad_norm_max_rel };
-        const { steps: count } = paramsOf(expected);
+        const { steps: all } = paramsOf(expected);
+        const count = device.name === 'wasm' ? all : 5;
         const { run, steps } = await trained(device, expected, count);
         const [losses, norms] = [expected.tensor('loss').data, expected.tensor('grad_norm').data];
         const parts = expected.tensor('loss_parts').data;
-        const isLike = ({ loss, gradientNorm }: Figures, i: number): boolean =>
-          relative(loss, losses[i]!) < bounds.loss && relative(gradientNorm, norms[i]!) < bounds.norm;
-        const parted = steps.findIndex(({ figures }, i) => !isLike(figures, i));
-        const alike = parted < 0 ? count : parted;
-        expect(alike).toBeGreaterThanOrEqual(device.name === 'wasm' ? count : 4);
-        for (const [i, { figures }] of steps.slice(0, alike).entries()) {
+        for (const [i, figures] of steps.entries()) {
+          expect(relative(figures.loss, losses[i]!)).toBeLessThan(bounds.loss);
+          expect(relative(figures.gradientNorm, norms[i]!)).toBeLessThan(bounds.norm);
           // The auxiliary loss is the smaller part, so that its error is the larger one.
           expect(relative(figures.decodeLoss, parts[2 * i]!)).toBeLessThan(2 * bounds.loss);
           expect(relative(figures.auxiliaryLoss!, parts[2 * i + 1]!)).toBeLessThan(4 * bounds.loss);
         }
-        const next = steps[alike];
-        if (next) {
-          const exact = await inFloat64(expected, next.start, alike);
-          expect(relative(next.figures.loss, exact.loss)).toBeLessThan(bounds.loss);
-          expect(relative(next.figures.gradientNorm, exact.gradientNorm)).toBeLessThan(bounds.norm);
-        } else {
+        if (count === all) {
           const names = [...run.network.namedParameters()].map(([name]) => name);
           expect(await changeOf(run.network, expected, names)).toBeLessThan(SLACK * allowed.weights.rel_l2_of_change);
         }
