@@ -1,13 +1,14 @@
 import { madd } from './simd';
 
 /**
- * The micro-kernel with tiles of 6 rows and two panels, 16 columns, for engines that join the instructions on
- * neighbouring vectors into ones of 256 bits; see gemm-tile.ts, whose `tilePair` explains the arguments.
+ * The micro-kernel of two panels that lie `panel` bytes apart, for 6 rows and 16 columns of `c`, and for engines that join
+ * the instructions on neighbouring vectors into ones of 256 bits; gemm-tile.ts explains the other arguments. The values to
+ * start from go on `next` bytes behind `start`, or behind the 8 columns of `c`.
  *
  * Twelve sums of 256 bits, two vectors of b and a number of a: fifteen registers, as many as x64 has to give. V8 joins
  * what leads up to two stores side by side, so each line below has its neighbour as the next one.
  */
-export function tileOfSixPairs(
+export function tilePair(
   segments: usize, count: i32, b: usize, panel: usize, c: usize, pitch: usize, rows: i32, start: usize, next: usize,
 ): void {
   const c1 = c + (<usize>min(1, rows - 1)) * pitch;

@@ -1,4 +1,3 @@
-import { tileOfSixPairs } from './gemm-tile-pair';
 import { tileOfSix } from './gemm-tile-six';
 import { madd } from './simd';
 
@@ -17,7 +16,7 @@ import { madd } from './simd';
 @inline
 export const tileRows: i32 = TILE_ROWS;
 
-/** Panels that {@link tilePair} may take at once: 1 or 2. */
+/** Panels that the product takes at once where it can, by `tilePair` of gemm-tile-pair.ts: 1 or 2. */
 // @ts-ignore: decorator
 @inline
 export const tilePanels: i32 = TILE_PANELS;
@@ -37,18 +36,6 @@ export const segmentBytes: usize = 4 + 4 * TILE_ROWS;
 export function tile(segments: usize, count: i32, b: usize, c: usize, pitch: usize, rows: i32, start: usize): void {
   if (TILE_ROWS == 6) tileOfSix(segments, count, b, c, pitch, rows, start);
   else tileOfFour(segments, count, b, c, pitch, rows, start);
-}
-
-/**
- * As {@link tile}, for two panels that lie `panel` bytes apart and 16 columns of `c`; only where {@link tilePanels} is
- * 2. The values to start from go on `next` bytes behind `start`, or behind the 8 columns of `c`.
- */
-// @ts-ignore: decorator
-@inline
-export function tilePair(
-  segments: usize, count: i32, b: usize, panel: usize, c: usize, pitch: usize, rows: i32, start: usize, next: usize,
-): void {
-  tileOfSixPairs(segments, count, b, panel, c, pitch, rows, start, next);
 }
 
 function tileOfFour(segments: usize, count: i32, b: usize, c: usize, pitch: usize, rows: i32, start: usize): void {

@@ -1,6 +1,7 @@
 import { epilogue, isTrivial, startingBias } from './gemm-epilogue';
 import { locatePixels, plainSegments, pixelBytes, tapSegments, transposeBlock } from './gemm-rows';
-import { segmentBytes, tile, tilePair, tilePanels, tileRows } from './gemm-tile';
+import { segmentBytes, tile, tilePanels, tileRows } from './gemm-tile';
+import { tilePair } from './gemm-tile-pair';
 import { address, word } from './simd';
 
 /*

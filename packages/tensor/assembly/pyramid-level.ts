@@ -1,5 +1,6 @@
 import { plainSegments } from './gemm-rows';
-import { segmentBytes, tile, tilePair, tilePanels, tileRows } from './gemm-tile';
+import { segmentBytes, tile, tilePanels, tileRows } from './gemm-tile';
+import { tilePair } from './gemm-tile-pair';
 import { madd } from './simd';
 import { lower, source, weight } from './spatial-resize';
 

@@ -17,7 +17,7 @@ export interface DeviceOptions extends WebGpuOptions {
    */
   readonly threads?: number;
   /**
-   * Whether the `wasm` device computes in vectors of 256 bits where the processor has them: products run at two to three
+   * Whether the `wasm` device computes in vectors of 256 bits where the processor has them: products run at about 1.6
    * times the speed, with the same results. V8 (Node 24 and later, on x64) does so behind its flag
    * `--experimental-wasm-revectorize`. `true` sets the flag for all of the process, from now on; a browser has to be
    * started with it. Where it cannot be, the device says so in `selection` and goes on without. Default: whether the

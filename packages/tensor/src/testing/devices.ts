@@ -53,6 +53,9 @@ export async function devices(matrix: readonly DeviceEntry[] = deviceMatrix): Pr
 /** Whether a device is a GPU made of software, which takes seconds for what others do at once: test it with less. */
 export const isSoftwareGpu = ({ selection }: Device): boolean => selection.includes('software rasteriser');
 
+/** Whether a device is SwiftShader, which takes minutes for a step of training. */
+export const isSwiftShader = ({ selection }: Device): boolean => /swiftshader/i.test(selection);
+
 /** What {@link onEveryDevice} needs of a test runner; the functions of Vitest and of similar runners fit. */
 export interface TestRunner {
   describe(title: string, body: () => void): unknown;
