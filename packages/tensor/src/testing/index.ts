@@ -7,6 +7,7 @@ export {
   deviceMatrix,
   devices,
   isSoftwareGpu,
+  isSwiftShader,
   onEveryDevice,
   type DeviceEntry,
   type MadeDevice,

@@ -8,6 +8,7 @@ import {
   channelsLast,
   deviceMatrix,
   goldenStateDict,
+  isSwiftShader,
   loadGolden,
   onEveryDevice,
   type GoldenCase,
@@ -188,14 +189,14 @@ await onEveryDevice(
     /**
      * On the CPU, with fused multiply-add, all steps to the last weight. A ReLU whose input lies within rounding of zero may
      * put a float32 run on another branch of the gradient than the float64 one, and Adam makes much of little; without fused
-     * multiply-add one does so at the seventh step of one case and at the fourteenth of the other, and whether GPUs fuse is
+     * multiply-add one does so at the seventh step of one case and about the fourteenth of the other, and whether GPUs fuse is
      * theirs to decide. So a GPU takes the steps before that.
      */
     test.for(golden.cases.map((each) => [each.id, each] as const))(
       '%s steps like PyTorch',
       { timeout: 600_000 },
       async ([, expected], context) => {
-        if (/swiftshader/i.test(device.selection)) context.skip('SwiftShader takes minutes for a step');
+        if (isSwiftShader(device)) context.skip('SwiftShader takes minutes for a step');
         const before = device.memory().tensors;
         const allowed = expected.entry['torch_float32_run_deviation'] as Deviation;
         const bounds = { loss: SLACK * allowed.loss_max_rel, norm: SLACK * allowed.grad_norm_max_rel };
