@@ -1,5 +1,16 @@
 import { cpus } from 'node:os';
-import { AdamW, Random, record, scope, type Device, type Parameter, type Tensor, type TraceEntry } from '@ii/tensor';
+import {
+  AdamW,
+  mul,
+  Random,
+  record,
+  scope,
+  type Device,
+  type MomentsSync,
+  type Parameter,
+  type Tensor,
+  type TraceEntry,
+} from '@ii/tensor';
 import { layerDecayGroups, type Segmentor, type UperNet } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
@@ -16,6 +27,16 @@ export interface IterationTimes {
   /** The optimiser. */
   readonly stepMs: number;
 }
+
+/**
+ * Statistics as if another process trained on the same image: one image alone has one value per channel where BatchNorm
+ * follows pooling to 1×1, and the recipe that has one image per GPU combines the statistics of all GPUs. What one of them
+ * computes is timed, not what passes between them.
+ */
+const withATwin: MomentsSync = {
+  moments: (own) => ({ ...own, count: 2 * own.count }),
+  sums: ({ weight, bias }) => ({ weight: mul(weight, 2), bias: mul(bias, 2) }),
+};
 
 /**
  * Training iterations on one random batch: forward pass, both losses, backward pass, AdamW. The parts are waited for one
@@ -37,7 +58,7 @@ export class TrainingTask {
     const pixels = batch * size[0] * size[1];
     this.#images = Float32Array.from({ length: pixels * 3 }, () => random.uniform(-2, 2));
     this.#labels = Uint8Array.from({ length: pixels }, () => random.integer(network.config.numClasses));
-    network.train({ random: new Random(1) });
+    network.train({ random: new Random(1), ...(batch === 1 && { sync: withATwin }) });
     this.#optimizer = new AdamW(layerDecayGroups(network));
   }
 
