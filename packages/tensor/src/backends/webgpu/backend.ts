@@ -74,7 +74,7 @@ export class WebGpuBackend implements Backend {
       this.#queue,
       machine.maxBindingBytes,
       (bytes, create) => this.#queue.watchMemory(bytes, create),
-      () => this.#pipelines.dropGroups(),
+      (buffers) => this.#pipelines.dropGroups(buffers),
     );
     this.#memory = new WebGpuMemory(pool, this.#queue);
   }

@@ -24,8 +24,12 @@ const keptBytes = 64 * 2 ** 20;
  * GPU buffers for tensors, by size class. Commands run in order, so a buffer that was given back may be taken for later
  * commands at once; the host writes ahead of all commands that are not submitted yet, so for it only buffers count that
  * none of those touch.
+ *
+ * Of several free buffers the oldest is taken, whatever order they were given back in: work that is repeated from the same
+ * state gets the same buffers each time, and with them the bind groups that are there already.
  */
 export class BufferPool {
+  /** By size class, the oldest last. */
   readonly #free = new Map<number, PoolBuffer[]>();
   #made = 0;
   #used = 0;
@@ -35,14 +39,14 @@ export class BufferPool {
   /**
    * @param limit bytes of the largest buffer.
    * @param created called around each creation, to watch for failures.
-   * @param destroyed called after buffers were destroyed.
+   * @param destroyed called with buffers that were destroyed.
    */
   constructor(
     private readonly device: GPUDevice,
     private readonly clock: BatchClock,
     private readonly limit: number,
     private readonly created: (bytes: number, create: () => GPUBuffer) => GPUBuffer,
-    private readonly destroyed: () => void,
+    private readonly destroyed: (buffers: ReadonlySet<PoolBuffer>) => void,
   ) {}
 
   /** Bytes taken. */
@@ -93,7 +97,7 @@ export class BufferPool {
 
   give(buffer: PoolBuffer): void {
     const list = this.#free.get(buffer.bytes);
-    if (list) list.push(buffer);
+    if (list) list.splice(placeOf(buffer.id, list), 0, buffer);
     else this.#free.set(buffer.bytes, [buffer]);
     this.#used -= buffer.bytes;
     this.#shrink();
@@ -101,14 +105,10 @@ export class BufferPool {
 
   /** Destroys every buffer that is free. */
   destroyFree(): void {
-    for (const list of this.#free.values()) {
-      for (const buffer of list) {
-        buffer.gpu.destroy();
-        this.#reserved -= buffer.bytes;
-      }
-    }
+    const free = new Set([...this.#free.values()].flat());
     this.#free.clear();
-    this.destroyed();
+    for (const buffer of free) this.#destroy(buffer);
+    this.destroyed(free);
   }
 
   #create(bytes: number): PoolBuffer {
@@ -118,20 +118,35 @@ export class BufferPool {
     return { id: this.#made++, gpu, bytes, lastUse: 0 };
   }
 
+  #destroy(buffer: PoolBuffer): void {
+    buffer.gpu.destroy();
+    this.#reserved -= buffer.bytes;
+  }
+
   /** Destroys what has been free for longest while too much is. */
   #shrink(): void {
     const most = this.#peak + Math.max(keptBytes, this.#peak / 2);
-    let any = false;
-    while (this.#reserved > most) {
-      const heads = [...this.#free.values()].flatMap(([first]) => (first ? [first] : []));
-      const idle = heads.filter(({ lastUse }) => lastUse <= this.clock.submitted);
-      const oldest = idle.reduce<PoolBuffer | null>((a, b) => (a && a.lastUse <= b.lastUse ? a : b), null);
-      if (!oldest) break;
-      this.#free.get(oldest.bytes)!.shift();
-      oldest.gpu.destroy();
-      this.#reserved -= oldest.bytes;
-      any = true;
+    if (this.#reserved <= most) return;
+    const idle = [...this.#free.values()].flat().filter(({ lastUse }) => lastUse <= this.clock.submitted);
+    const destroyed = new Set<PoolBuffer>();
+    for (const buffer of idle.sort((a, b) => a.lastUse - b.lastUse)) {
+      if (this.#reserved <= most) break;
+      const list = this.#free.get(buffer.bytes)!;
+      list.splice(list.indexOf(buffer), 1);
+      this.#destroy(buffer);
+      destroyed.add(buffer);
     }
-    if (any) this.destroyed();
+    if (destroyed.size > 0) this.destroyed(destroyed);
   }
+}
+
+/** Where a buffer belongs in a list by falling id. */
+function placeOf(id: number, list: readonly PoolBuffer[]): number {
+  let [from, to] = [0, list.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (list[middle]!.id > id) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

@@ -21,15 +21,20 @@ export interface Pipeline {
   settled: Promise<void> | null;
 }
 
-/** Bind groups kept for reuse; a model binds a few hundred sets of buffers over and over. */
-const keptGroups = 8192;
+interface KeptGroup {
+  readonly group: GPUBindGroup;
+  readonly buffers: readonly PoolBuffer[];
+}
+
+/** Bind groups kept for reuse: a training iteration of the largest models binds some ten thousand sets of buffers. */
+const keptGroups = 32_768;
 
 /** Compiles each shader once, in the background, and keeps bind groups. */
 export class Pipelines {
   readonly #byShader = new Map<WebGpuShader, Pipeline>();
   readonly #bySource = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, BindLayout>();
-  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #groups = new Map<string, KeptGroup>();
   /** Of every shader's uniform words: one range of the arena, at an offset of each dispatch's own. */
   readonly uniformLayout: GPUBindGroupLayout;
 
@@ -56,21 +61,22 @@ export class Pipelines {
   bindGroup(layout: BindLayout, buffers: readonly PoolBuffer[]): GPUBindGroup {
     let key = String(layout.id);
     for (const { id } of buffers) key += `,${id}`;
-    let group = this.#groups.get(key);
-    if (!group) {
-      group = this.device.createBindGroup({
-        layout: layout.group,
-        entries: buffers.map(({ gpu }, binding) => ({ binding, resource: { buffer: gpu } })),
-      });
-      if (this.#groups.size >= keptGroups) this.#groups.clear();
-      this.#groups.set(key, group);
-    }
+    const kept = this.#groups.get(key);
+    if (kept) return kept.group;
+    const group = this.device.createBindGroup({
+      layout: layout.group,
+      entries: buffers.map(({ gpu }, binding) => ({ binding, resource: { buffer: gpu } })),
+    });
+    if (this.#groups.size >= keptGroups) this.#groups.clear();
+    this.#groups.set(key, { group, buffers });
     return group;
   }
 
-  /** Lets go of all bind groups: buffers in some of them were destroyed. */
-  dropGroups(): void {
-    this.#groups.clear();
+  /** Lets go of the bind groups of buffers that were destroyed. */
+  dropGroups(destroyed: ReadonlySet<PoolBuffer>): void {
+    for (const [key, { buffers }] of this.#groups) {
+      if (buffers.some((buffer) => destroyed.has(buffer))) this.#groups.delete(key);
+    }
   }
 
   #compile(shader: WebGpuShader, layout: BindLayout): Pipeline {
