@@ -37,6 +37,7 @@ export class Launches implements LaunchChooser {
   readonly #chosen: Map<string, object>;
   readonly #asked = new Map<string, AskedLaunch>();
   #round: number | null = null;
+  #version = 0;
 
   /** @param adapter the device's own description of itself; chooses the part of the table. */
   constructor(
@@ -44,6 +45,11 @@ export class Launches implements LaunchChooser {
     table: TuningTable = {},
   ) {
     this.#chosen = new Map(Object.entries(table[adapter] ?? {}));
+  }
+
+  /** Counts the changes of what {@link Launches.choose} answers. */
+  get version(): number {
+    return this.#version;
   }
 
   choose<T extends object>(shapes: string, candidates: readonly T[], fallback: T): T {
@@ -58,6 +64,7 @@ export class Launches implements LaunchChooser {
   /** From now on every class has the candidate of this number, or its fallback where it has fewer. */
   measure(round: number): void {
     this.#round = round;
+    this.#version++;
   }
 
   /** Ends the measuring. @returns the classes that were asked for since it began. */
@@ -65,6 +72,7 @@ export class Launches implements LaunchChooser {
     const asked = new Map(this.#asked);
     this.#asked.clear();
     this.#round = null;
+    this.#version++;
     return asked;
   }
 
@@ -72,6 +80,7 @@ export class Launches implements LaunchChooser {
   set(shapes: string, parameters: object | null): void {
     if (parameters) this.#chosen.set(shapes, parameters);
     else this.#chosen.delete(shapes);
+    this.#version++;
   }
 
   /** What was chosen for this adapter. */

@@ -13,6 +13,11 @@ import {
   scope,
   type Tensor,
 } from '../src/index.js';
+import { defineShader, read, write } from '../src/backends/webgpu/program.js';
+import { storage } from '../src/backends/webgpu/wgsl.js';
+import type { DType } from '../src/dtype.js';
+import { defineKernel, type Slot } from '../src/kernel.js';
+import { showShape, type Shape } from '../src/shape.js';
 import { nullGpu, randomNumbers } from '../src/testing/index.js';
 
 const made = ['createBuffer', 'createBindGroup'] as const;
@@ -64,4 +69,38 @@ test('training steps after the first few make no buffer and no bind group', asyn
   const before = { ...counts };
   for (let i = 3; i < 8; i++) await step(i);
   expect(counts).toEqual(before);
+});
+
+test('a kernel describes its program once for each kind of call, and anew when launch parameters change', async () => {
+  using device = await createDevice('webgpu', { gpu: await nullGpu() });
+  const described: string[] = [];
+  const shader = defineShader(
+    'test double',
+    () => `${storage(['read', 'x', 'array<f32>'], ['read_write', 'y', 'array<f32>'])}
+@compute @workgroup_size(1) fn main() { y[0] = 2 * x[0]; }`,
+  );
+  const kernel = defineKernel<{ x: Slot }, { y: Slot }, { readonly factor: number }>('test double', {
+    webgpu: ({ x }, { y }, { factor }, machine) => {
+      const { width } = machine.launches!.choose('test double', [{ width: 1 }, { width: 2 }], { width: 1 });
+      described.push(`${showShape(x.shape)} ${x.dtype} ${factor} ${width}`);
+      return [{ shader: shader({}), bindings: [read(x), write(y)], workgroups: [width, 1, 1] }];
+    },
+  });
+  const call = (shape: Shape, dtype: DType, factor: number): void => {
+    using x = device.empty(shape, dtype);
+    using y = device.empty(shape, dtype);
+    device.enqueue(kernel, { inputs: { x }, outputs: { y }, params: { factor } });
+  };
+  for (let i = 0; i < 2; i++) {
+    call([4, 2], 'f32', 1);
+    call([42], 'f32', 1);
+    call([42], 'i32', 1);
+    call([42], 'i32', -0);
+    call([42], 'i32', 0);
+  }
+  expect(described).toEqual(['[4, 2] f32 1 1', '[42] f32 1 1', '[42] i32 1 1', '[42] i32 0 1', '[42] i32 0 1']);
+  described.length = 0;
+  await device.tune(() => call([42], 'f32', 1), { repeats: 1 });
+  expect(new Set(described)).toEqual(new Set(['[42] f32 1 1', '[42] f32 1 2']));
+  await device.finish();
 });

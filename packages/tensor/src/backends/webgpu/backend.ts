@@ -4,31 +4,22 @@ import { halvesToFloats } from '../../half.js';
 import type { Bound, Kernel, KernelParams, Signature } from '../../kernel.js';
 import { Launches } from '../../launches.js';
 import type { Backend, BackendBuffer, BackendMemory, BackendRecording, Operand, StepReport } from '../backend.js';
-import { mapOperands } from '../operands.js';
 import type { AcquiredGpu, WebGpuOptions } from './adapter.js';
 import { BufferPool, type PoolBuffer } from './buffer-pool.js';
 import { convertStorage } from './kernels/convert-storage.js';
 import { WebGpuBuffer, WebGpuMemory } from './memory.js';
 import { Pipelines } from './pipelines.js';
 import {
-  maxUniformWords,
   rowsOfVectors,
+  type WebGpuKernel,
   type WebGpuMachine,
-  type WebGpuOperand,
   type WebGpuPrepared,
   type WebGpuResource,
   type WebGpuScratch,
-  type WebGpuStep,
 } from './program.js';
+import { placedOperands, Programs, type PlacedOperand, type Program } from './programs.js';
 import { WebGpuQueue, type Dispatch } from './queue.js';
 import { Recording } from './recording.js';
-
-interface BoundOperand extends WebGpuOperand {
-  readonly buffer: WebGpuBuffer;
-}
-
-/** Copies in f32 of halves that a kernel cannot take. */
-type FloatCopies = Map<WebGpuBuffer, BoundOperand>;
 
 /** A step that was dispatched while tracing. */
 interface Traced {
@@ -39,6 +30,7 @@ interface Traced {
 
 /** Memory that the steps of one program refer to. */
 interface ProgramMemory {
+  readonly operands: readonly WebGpuBuffer[];
   readonly target: PoolBuffer | null;
   readonly scratch: Map<WebGpuScratch, PoolBuffer>;
   /** Prepared forms of what a recording computes itself: they are made in each replay. */
@@ -51,7 +43,7 @@ export class WebGpuBackend implements Backend {
   readonly machine: WebGpuMachine;
   readonly launches: Launches;
   readonly #memory: WebGpuMemory;
-  readonly #pipelines: Pipelines;
+  readonly #programs: Programs;
   readonly #queue: WebGpuQueue;
   readonly #acquired: AcquiredGpu;
   readonly #activationStorage: 'f32' | 'f16';
@@ -67,15 +59,16 @@ export class WebGpuBackend implements Backend {
     this.launches = new Launches(adapter, tuning);
     const machine = { ...acquired.machine, weightStorage, launches: this.launches };
     this.machine = machine;
-    this.#pipelines = new Pipelines(device);
-    this.#queue = new WebGpuQueue(device, this.#pipelines);
+    const pipelines = new Pipelines(device);
+    this.#queue = new WebGpuQueue(device, pipelines);
     const pool = new BufferPool(
       device,
       this.#queue,
       machine.maxBindingBytes,
       (bytes, create) => this.#queue.watchMemory(bytes, create),
-      (buffers) => this.#pipelines.dropGroups(buffers),
+      (buffers) => pipelines.dropGroups(buffers),
     );
+    this.#programs = new Programs(pipelines, machine, this.launches, (bytes) => pool.sizeClass(bytes));
     this.#memory = new WebGpuMemory(pool, this.#queue);
   }
 
@@ -123,36 +116,15 @@ export class WebGpuBackend implements Backend {
     const { name, webgpu } = kernel;
     if (!webgpu) throw new UnsupportedKernelError(name, this.name);
     this.#queue.check();
-    const { halves } = webgpu;
-    const slots: readonly (keyof I | keyof O)[] = halves?.slots ?? [];
-    const boundInputs = this.#bind(inputs);
-    for (const { buffer } of Object.values<BoundOperand>(boundInputs)) this.#memory.settle(buffer, false);
-    const asHalves =
-      halves?.results?.(boundInputs, outputs, params) ?? Object.values<Operand>(outputs).every(rowsOfVectors);
-    for (const key in outputs) {
-      const buffer = this.#own(outputs[key].buffer);
-      this.#memory.dropPrepared(buffer);
-      this.#memory.settle(buffer, asHalves && slots.includes(key));
-      this.#memory.resident(buffer);
-    }
-    const boundOutputs = this.#bind(outputs);
-
-    const copies: FloatCopies = new Map();
-    try {
-      for (const operands of [boundInputs, boundOutputs]) {
-        for (const [slot, operand] of Object.entries<BoundOperand>(operands)) {
-          if (operand.storage === 'f16' && !slots.includes(slot as keyof I)) this.#copyAsFloats(name, operand, copies);
-        }
-      }
-      const [given, made] = [withCopies(boundInputs, copies), withCopies(boundOutputs, copies)];
-      this.#run(name, webgpu(given, made, params, this.machine), null);
-      for (const operand of Object.values<BoundOperand>(boundOutputs)) {
-        const copy = copies.get(operand.buffer);
-        if (copy) this.#convert(name, copy, operand, 'f16');
-      }
-    } finally {
-      for (const { buffer } of copies.values()) this.#memory.release(buffer);
-    }
+    const buffers = this.#settle(webgpu, inputs, outputs, params);
+    const run = (bound: readonly WebGpuBuffer[]): void =>
+      this.#run(name, this.#programs.of(kernel, webgpu, inputs, outputs, params, bound), bound, null);
+    if (buffers.some(({ halves }) => halves)) {
+      const given = Object.keys(inputs);
+      const slots = [...given, ...Object.keys(outputs)];
+      const taken: readonly PropertyKey[] = webgpu.halves?.slots ?? [];
+      this.#withFloats(name, buffers, (place) => taken.includes(slots[place]!), buffers.slice(given.length), run);
+    } else run(buffers);
     this.#calls++;
   }
 
@@ -206,20 +178,17 @@ export class WebGpuBackend implements Backend {
     if (this.#acquired.owned) this.#acquired.device.destroy();
   }
 
-  #run(kernel: string, steps: readonly WebGpuStep[], target: PoolBuffer | null): void {
-    const own: ProgramMemory = { target, scratch: new Map(), transient: [] };
-    // Before anything is allocated or dispatched.
-    for (const step of steps) this.#checkStep(kernel, step);
+  /** @param target of a program that fills it. */
+  #run(kernel: string, program: Program, operands: readonly WebGpuBuffer[], target: PoolBuffer | null): void {
+    const own: ProgramMemory = { operands, target, scratch: new Map(), transient: [] };
     try {
-      for (const step of steps) {
-        const { shader, bindings, uniforms, workgroups } = step;
+      for (const { pipeline, resources, prepared, uniforms, grid, launch } of program) {
         // Preparing an operand dispatches steps of its own, which come first.
-        for (const { resource } of bindings) if (resource.kind === 'prepared') this.#prepare(kernel, resource, own);
-        const buffers = bindings.map(({ resource }) => this.#locate(resource, own));
-        const pipeline = this.#pipelines.get(shader, bindings, uniforms !== undefined);
-        const dispatch = { pipeline, buffers, words: uniforms ?? null, grid: workgroups };
+        for (const form of prepared) this.#prepare(kernel, form, own);
+        const buffers = resources.map((resource) => this.#locate(resource, own));
+        const dispatch = { pipeline, buffers, uniforms, grid };
         if (this.#memory.recording) this.#memory.recording.note(dispatch);
-        else this.#dispatch(dispatch, this.#calls, step.launch);
+        else this.#dispatch(dispatch, this.#calls, launch);
       }
     } finally {
       for (const buffer of own.scratch.values()) this.#memory.give(buffer);
@@ -232,26 +201,15 @@ export class WebGpuBackend implements Backend {
     this.#queue.dispatch(dispatch);
   }
 
-  #checkStep(kernel: string, { shader, bindings, uniforms = [], workgroups }: WebGpuStep): void {
-    const { maxStorageBuffers, maxWorkgroupsPerDimension } = this.machine;
-    for (const { resource } of bindings) if ('bytes' in resource) this.#memory.pool.sizeClass(resource.bytes);
-    const fits = workgroups.every((n) => Number.isInteger(n) && n >= 1 && n <= maxWorkgroupsPerDimension);
-    if (!fits || bindings.length > maxStorageBuffers || uniforms.length > maxUniformWords) {
-      throw new IIError(
-        'ERR_KERNEL_PROGRAM',
-        `kernel '${kernel}' describes a step that cannot run: shader '${shader.name}' with ${bindings.length} buffers (at most ${maxStorageBuffers}), ${uniforms.length} uniform words (at most ${maxUniformWords}) and ${workgroups.join('×')} workgroups (1 to ${maxWorkgroupsPerDimension} each)`,
-      );
-    }
-  }
-
-  #locate(resource: WebGpuResource, { target, scratch, transient }: ProgramMemory): PoolBuffer {
+  #locate(resource: WebGpuResource, { operands, target, scratch, transient }: ProgramMemory): PoolBuffer {
     if (resource.kind === 'target') return target!;
     if (resource.kind === 'scratch') {
       let memory = scratch.get(resource);
       if (!memory) scratch.set(resource, (memory = this.#memory.take(resource.bytes)));
       return memory;
     }
-    const { buffer } = (resource.kind === 'prepared' ? resource.of : resource) as BoundOperand;
+    const { place } = (resource.kind === 'prepared' ? resource.of : resource) as PlacedOperand;
+    const buffer = operands[place]!;
     this.#memory.recording?.listedIn(buffer.readers);
     if (resource.kind === 'operand') return this.#memory.resident(buffer);
     const { key } = resource;
@@ -259,13 +217,13 @@ export class WebGpuBackend implements Backend {
   }
 
   /** Makes the prepared form of an operand, unless it is there. */
-  #prepare(kernel: string, prepared: WebGpuPrepared, { transient }: ProgramMemory): void {
+  #prepare(kernel: string, prepared: WebGpuPrepared, { operands, transient }: ProgramMemory): void {
     const memory = this.#memory;
-    const { buffer } = prepared.of as BoundOperand;
+    const buffer = operands[(prepared.of as PlacedOperand).place]!;
     const { key, bytes } = prepared;
     if (buffer.prepared.has(key) || transient.some((form) => form.of === buffer && form.key === key)) return;
     const fill = (target: PoolBuffer): void =>
-      memory.visit(buffer, () => this.#run(kernel, prepared.fill({ kind: 'target' }), target));
+      memory.visit(buffer, () => this.#run(kernel, this.#programs.filling(kernel, prepared), operands, target));
 
     const { recording } = memory;
     if (recording && buffer.memory && recording.owns(buffer.memory)) {
@@ -288,39 +246,80 @@ export class WebGpuBackend implements Backend {
     }
   }
 
-  #copyAsFloats(kernel: string, operand: BoundOperand, copies: FloatCopies): void {
-    if (copies.has(operand.buffer)) return;
-    const buffer = new WebGpuBuffer('f32', operand.buffer.length);
-    const copy: BoundOperand = { ...operand, storage: 'f32', buffer };
-    buffer.memory = this.#memory.take(buffer.bytes);
-    copies.set(operand.buffer, copy);
-    this.#convert(kernel, operand, copy, 'f32');
+  /**
+   * The buffers of a call, inputs first: what the inputs hold is there, and the outputs have the memory that is written.
+   */
+  #settle<I extends Signature<I>, O extends Signature<O>, P extends KernelParams>(
+    { halves }: WebGpuKernel<I, O, P>,
+    inputs: Bound<I, Operand>,
+    outputs: Bound<O, Operand>,
+    params: P,
+  ): WebGpuBuffer[] {
+    const memory = this.#memory;
+    const buffers: WebGpuBuffer[] = [];
+    for (const slot in inputs) {
+      const buffer = this.#own(inputs[slot].buffer);
+      memory.settle(buffer, false);
+      buffers.push(buffer);
+    }
+    let asHalves: boolean | null = null;
+    for (const slot in outputs) {
+      const buffer = this.#own(outputs[slot].buffer);
+      memory.dropPrepared(buffer);
+      if (buffer.unplaced) {
+        asHalves ??=
+          halves?.results?.(placedOperands(inputs, buffers), outputs, params) ??
+          Object.values<Operand>(outputs).every(rowsOfVectors);
+        memory.settle(buffer, asHalves && (halves?.slots.includes(slot) ?? false));
+      }
+      memory.resident(buffer);
+      buffers.push(buffer);
+    }
+    return buffers;
   }
 
-  #convert(kernel: string, from: BoundOperand, to: BoundOperand, storage: 'f32' | 'f16'): void {
-    const { length } = from.buffer;
-    if (length > 0) this.#run(kernel, [convertStorage(from, to, length, storage, this.machine)], null);
+  /**
+   * Runs `body` with copies in f32 in the place of halves that a kernel cannot take; a tensor that is worked on in place has
+   * one for all its places.
+   *
+   * @param takesHalves whether the kernel takes halves at a place. @param written those of the buffers that it writes.
+   */
+  #withFloats(
+    kernel: string,
+    buffers: readonly WebGpuBuffer[],
+    takesHalves: (place: number) => boolean,
+    written: readonly WebGpuBuffer[],
+    body: (bound: readonly WebGpuBuffer[]) => void,
+  ): void {
+    const copies = new Map<WebGpuBuffer, WebGpuBuffer>();
+    try {
+      buffers.forEach((buffer, place) => {
+        if (!buffer.halves || takesHalves(place) || copies.has(buffer)) return;
+        const copy = new WebGpuBuffer('f32', buffer.length);
+        copy.memory = this.#memory.take(copy.bytes);
+        copies.set(buffer, copy);
+        this.#convert(kernel, buffer, copy);
+      });
+      body(buffers.map((buffer) => copies.get(buffer) ?? buffer));
+      for (const buffer of written) {
+        const copy = copies.get(buffer);
+        if (copy) this.#convert(kernel, copy, buffer);
+      }
+    } finally {
+      for (const copy of copies.values()) this.#memory.release(copy);
+    }
+  }
+
+  #convert(kernel: string, from: WebGpuBuffer, to: WebGpuBuffer): void {
+    const { length } = from;
+    if (length === 0) return;
+    const operand = (place: number): PlacedOperand => ({ kind: 'operand', shape: [length], dtype: 'f32', place });
+    const step = convertStorage(operand(0), operand(1), length, to.halves ? 'f16' : 'f32', this.machine);
+    this.#run(kernel, this.#programs.compile(kernel, [step]), [from, to], null);
   }
 
   #own(buffer: BackendBuffer): WebGpuBuffer {
     if (buffer instanceof WebGpuBuffer) return buffer;
     throw new DisposedError(`buffer of backend '${buffer.backend}' was handed to the webgpu backend`);
   }
-
-  #bind<S>(operands: Bound<S, Operand>): Bound<S, BoundOperand> {
-    return mapOperands(operands, ({ shape, dtype, buffer: given }) => {
-      const buffer = this.#own(given);
-      return { kind: 'operand', shape, dtype, buffer, ...(buffer.halves && { storage: 'f16' }) };
-    });
-  }
-}
-
-/** Operands with copies in the place of what was copied; a tensor that is worked on in place has one for all slots. */
-function withCopies<S>(operands: Bound<S, BoundOperand>, copies: FloatCopies): Bound<S, BoundOperand> {
-  if (copies.size === 0) return operands;
-  const entries = Object.entries<BoundOperand>(operands).map(([slot, operand]) => {
-    const copy = copies.get(operand.buffer);
-    return [slot, copy ? { ...copy, shape: operand.shape } : operand];
-  });
-  return Object.fromEntries(entries) as Bound<S, BoundOperand>;
 }

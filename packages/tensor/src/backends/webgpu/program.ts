@@ -116,7 +116,10 @@ export interface HalfOperands<I extends Signature<I>, O extends Signature<O>, P 
     ((inputs: Bound<I, WebGpuOperand>, outputs: Bound<O, TensorSpec>, params: P) => boolean) | undefined;
 }
 
-/** A kernel's work on the GPU as a pure description: no GPU is needed to call it. */
+/**
+ * A kernel's work on the GPU as a pure description: no GPU is needed to call it, and calls with operands of equal shapes and
+ * equal parameters share what it returned the first time.
+ */
 export interface WebGpuKernel<I extends Signature<I>, O extends Signature<O>, P extends KernelParams> {
   (
     inputs: Bound<I, WebGpuOperand>,
@@ -126,6 +129,8 @@ export interface WebGpuKernel<I extends Signature<I>, O extends Signature<O>, P 
   ): readonly WebGpuStep[];
   /** Default: none of its operands may be halves. */
   readonly halves?: HalfOperands<I, O, P> | undefined;
+  /** Whether the parameters are others in each call, so that it is not worth keeping what it returned. Default: false. */
+  readonly changing?: boolean | undefined;
 }
 
 /** Whether a tensor's rows are whole vectors of four. */

@@ -6,13 +6,13 @@ import type { Pipeline, Pipelines } from './pipelines.js';
 import type { WorkgroupGrid } from './program.js';
 import { StagingBuffers } from './staging.js';
 import { Stopwatch, type DispatchTime } from './stopwatch.js';
-import { UniformArena } from './uniform-arena.js';
+import { UniformArena, type UniformWords } from './uniform-arena.js';
 
 /** One step of a kernel, bound to its buffers. */
 export interface Dispatch {
   readonly pipeline: Pipeline;
   readonly buffers: readonly PoolBuffer[];
-  readonly words: readonly number[] | null;
+  readonly uniforms: UniformWords | null;
   readonly grid: WorkgroupGrid;
 }
 
@@ -33,8 +33,12 @@ interface Batch {
   readonly waiters: (() => void)[];
 }
 
-/** Dispatches after which a batch is handed over, so that the GPU starts while the host goes on. */
-const batchDispatches = 64;
+/**
+ * Dispatches after which a batch is handed over, so that the GPU starts while the host goes on: the first ones after the
+ * queue was waited for are small, since the GPU has nothing to do, and each has its cost.
+ */
+const firstBatch = 64;
+const largestBatch = 256;
 
 /**
  * Commands on their way to the GPU: noted in an open batch, which is handed over when something is to be read or when it
@@ -50,6 +54,7 @@ export class WebGpuQueue implements BatchClock {
   /** Error scopes that are not resolved yet. */
   readonly #scopes = new Set<Promise<void>>();
   #commands: Command[] = [];
+  #batch = firstBatch;
   #open = 1;
   #submitted = 0;
   #blocked = false;
@@ -90,7 +95,9 @@ export class WebGpuQueue implements BatchClock {
   dispatch(dispatch: Dispatch): void {
     for (const buffer of dispatch.buffers) buffer.lastUse = this.#open;
     this.#commands.push(dispatch);
-    if (this.#commands.length >= (this.#report ? this.#stopwatch.batch : batchDispatches)) this.#flush();
+    if (this.#commands.length < (this.#report ? this.#stopwatch.batch : this.#batch)) return;
+    this.#batch = Math.min(2 * this.#batch, largestBatch);
+    this.#flush();
   }
 
   /** Writes ahead of all commands that are not submitted yet; none of them may touch the buffer. */
@@ -162,6 +169,7 @@ export class WebGpuQueue implements BatchClock {
   /** Resolves when everything so far is submitted. */
   #handOver(): Promise<void> {
     this.#flush();
+    this.#batch = firstBatch;
     const last = this.#waiting.at(-1);
     if (!last) return Promise.resolve();
     return this.#guard(new Promise<void>((resolve) => last.waiters.push(resolve)));
@@ -180,16 +188,18 @@ export class WebGpuQueue implements BatchClock {
     while (!this.#blocked && !this.#end) {
       const batch = this.#waiting[0];
       if (!batch) return;
-      const compiling = new Set(batch.commands.map((c) => ('pipeline' in c ? c.pipeline.settled : null)));
-      compiling.delete(null);
+      const compiling = new Set<Promise<void>>();
+      for (const command of batch.commands) {
+        if ('pipeline' in command && command.pipeline.settled) compiling.add(command.pipeline.settled);
+      }
       if (compiling.size > 0) return this.#resumeAfter(Promise.all(compiling));
       this.#waiting.shift();
       this.#submit(batch);
       this.#submitted = batch.number;
       for (const tell of batch.waiters) tell();
-      const dispatches = batch.commands.filter((command) => 'pipeline' in command).length;
-      if (batch.report && !this.#stopwatch.precise && dispatches > 0) {
-        return this.#resumeAfter(this.#stopwatch.time(dispatches, batch.report));
+      if (batch.report && !this.#stopwatch.precise) {
+        const dispatches = batch.commands.filter((command) => 'pipeline' in command).length;
+        if (dispatches > 0) return this.#resumeAfter(this.#stopwatch.time(dispatches, batch.report));
       }
     }
   }
@@ -213,18 +223,24 @@ export class WebGpuQueue implements BatchClock {
       pass?.end();
       pass = null;
     };
+    const submit = (): void => {
+      endPass();
+      this.#arena.write();
+      device.queue.submit([encoder.finish()]);
+    };
     const timed = report && this.#stopwatch.precise ? this.#stopwatch.start(commands.length) : null;
-    for (const [i, command] of commands.entries()) {
+    for (let i = 0; i < commands.length; i++) {
+      const command = commands[i]!;
       if (!('pipeline' in command)) {
         endPass();
         encoder.copyBufferToBuffer(command.from.gpu, 0, command.to, 0, command.bytes);
         continue;
       }
-      if (command.words && this.#arena.full) {
-        endPass();
-        device.queue.submit([encoder.finish()]);
+      if (command.uniforms && !this.#arena.place(command.uniforms)) {
+        submit();
         encoder = device.createCommandEncoder();
         this.#arena.reset();
+        this.#arena.place(command.uniforms);
       }
       if (timed) endPass();
       pass ??= encoder.beginComputePass(timed ? { timestampWrites: timed.writes(i) } : undefined);
@@ -232,21 +248,22 @@ export class WebGpuQueue implements BatchClock {
     }
     endPass();
     if (timed && report) timed.resolve(encoder);
-    device.queue.submit([encoder.finish()]);
+    submit();
     if (timed && report) timed.read(report);
-    const names = new Set(commands.flatMap((command) => ('pipeline' in command ? [command.pipeline.name] : [])));
-    this.#scope(device.popErrorScope(), ({ message }) => new KernelFailedError([...names].join(', '), message));
+    const names = (): string =>
+      [...new Set(commands.flatMap((command) => ('pipeline' in command ? [command.pipeline.name] : [])))].join(', ');
+    this.#scope(device.popErrorScope(), ({ message }) => new KernelFailedError(names(), message));
     this.#scope(device.popErrorScope(), ({ message }) => new OutOfMemoryError(NaN, NaN, message));
   }
 
-  #encode(pass: GPUComputePassEncoder, { pipeline, buffers, words, grid }: Dispatch): void {
+  #encode(pass: GPUComputePassEncoder, { pipeline, buffers, uniforms, grid }: Dispatch): void {
     if (!pipeline.compiled) {
       this.#fail(pipeline.failure!);
       return;
     }
     pass.setPipeline(pipeline.compiled);
     pass.setBindGroup(0, this.pipelines.bindGroup(pipeline.layout, buffers));
-    if (words) pass.setBindGroup(1, this.#arena.group, [this.#arena.place(words)]);
+    if (uniforms) pass.setBindGroup(1, this.#arena.group, [uniforms.offset]);
     pass.dispatchWorkgroups(...grid);
   }
 

@@ -105,7 +105,7 @@ ${flatMain}
 }`;
 });
 
-export const adamWWebGpu: WebGpuKernel<AdamWInputs, AdamWOutputs, AdamWParams> = (
+const adamWSteps: WebGpuKernel<AdamWInputs, AdamWOutputs, AdamWParams> = (
   { gradient, scale },
   { parameter, mean, variance },
   { beta1, beta2, ...constants },
@@ -122,3 +122,6 @@ export const adamWWebGpu: WebGpuKernel<AdamWInputs, AdamWOutputs, AdamWParams> =
     },
   ];
 };
+
+/** The parameters follow the number of the step. */
+export const adamWWebGpu: typeof adamWSteps = Object.assign(adamWSteps, { changing: true });
