@@ -72,6 +72,25 @@ for (const tile of tiles) {
     });
     expectClose(actual, expected, tolerance('sum', 'f32'));
   });
+
+  // Rows of the left operand come in vectors of four, which an invocation has whole.
+  if (tile.invocationRows % 4 !== 0) continue;
+  test(`${name}: the left operand transposed, by batches`, async (device) => {
+    const [m, n, k] = [rows + 4, columns + 5, 2 * depth + 3];
+    const inputs = { a: random([2, k, m], { seed: 9 }), b: random([2, k, n], { seed: 10 }) };
+    const transposed = { transposeA: true, transposeB: false };
+    const expected = await compute(reference, inputs, ({ a, b }) => matmul(a, b, transposed));
+    const actual = await compute(device, inputs, (operands) => {
+      const y = device.empty([2, m, n]);
+      device.enqueue(matmulKernel, {
+        inputs: operands,
+        outputs: { y },
+        params: { ...transposed, launch: { tile, splits: 2 } },
+      });
+      return y;
+    });
+    expectClose(actual, expected, tolerance('sum', 'f32'));
+  });
 }
 
 const small = { rows: 16, columns: 16, depth: 16, invocationRows: 2, invocationColumns: 4 };

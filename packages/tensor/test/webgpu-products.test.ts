@@ -128,8 +128,9 @@ describe('programs', () => {
 });
 
 describe('launch parameters', () => {
+  const desktop = { ...machine, maxWorkgroupBytes: 32768, vendor: 'nvidia' };
   const launch = (m: number, n: number, k: number, vendor = 'nvidia') =>
-    chooseLaunch({ matrices: 1, m, n, k }, { ...machine, vendor });
+    chooseLaunch({ matrices: 1, m, n, k }, { ...desktop, vendor });
 
   test('every tile shares out evenly', () => {
     for (const { rows, columns, depth, invocationRows, invocationColumns } of tiles) {
@@ -153,17 +154,26 @@ describe('launch parameters', () => {
 
   test('those that were measured take the place of the estimates, if the device can run them', () => {
     const shape = { matrices: 1, m: 128 * 128, n: 512, k: 9 * 512 };
-    const { shapes } = chooseLaunch(shape, machine, 'image');
+    const { shapes } = chooseLaunch(shape, desktop, 'image');
     expect(shapes).toBe('product of image, 1×16384×512×4096');
-    const chosen = (parameters: object, on = machine) => {
+    const chosen = (parameters: object, on = desktop) => {
       const launches = new Launches('a GPU', { 'a GPU': { [shapes!]: { ...parameters } } });
       return chooseLaunch(shape, { ...on, launches }, 'image').tile;
     };
     expect(chosen(tiles[5]!)).toBe(tiles[5]);
     expect(chosen({ ...tiles[5]!, rows: 65 })).toBe(tiles[0]);
-    const small = { ...machine, maxInvocations: 64 };
+    const small = { ...desktop, maxInvocations: 64 };
     expect(invocationsOf(tiles[0]!)).toBeGreaterThan(64);
     expect(invocationsOf(chosen(tiles[0]!, small))).toBeLessThanOrEqual(64);
+  });
+
+  test('rows in vectors are given to invocations whole', () => {
+    const transposed = { transposeA: true, transposeB: false };
+    for (const m of [4, 64, 4096]) {
+      const operands = { a: operand([1024, m]), b: operand([1024, 64]) };
+      const [step] = matmulWebGpu(operands, { y: operand([m, 64]) }, transposed, machine);
+      expect(step!.shader.code).toContain('fn loadLeft(depth: u32, row4: u32, base: u32)');
+    }
   });
 
   test('a few rows or columns do not pay for a large tile', () => {

@@ -53,7 +53,10 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
 
     const deviation = example.params['torch_float32_deviation'] as { grad_rel_worst: number; loss_rel: number };
     const oracle = device.name === 'reference';
-    const [lossBound, gradientBound] = oracle ? [1e-7, 1e-7] : [10 * deviation.loss_rel, 10 * deviation.grad_rel_worst];
+    // PyTorch's own loss is, in one case, the f32 nearest to the exact one: no other f32 is ten times as far. Its neighbour
+    // is right, too, for which a unit in the last place is allowed.
+    const lossBound = oracle ? 1e-7 : Math.max(10 * deviation.loss_rel, 2 ** -23);
+    const gradientBound = oracle ? 1e-7 : 10 * deviation.grad_rel_worst;
     const expected = [...example.tensor('losses').data];
     values.forEach((value, i) => expect(Math.abs(value / expected[i]! - 1)).toBeLessThan(lossBound));
     expectClose({ shape: [2], data: accuracies }, percent(example), { relative: 1e-6 }, 'accuracies');

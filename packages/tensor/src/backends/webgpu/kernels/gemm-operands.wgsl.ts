@@ -2,14 +2,17 @@
 import { floatBuffer, type FloatBuffer, type FloatEncoding, type Lanes } from '../floats.wgsl.js';
 import type { StorageDeclaration } from '../wgsl.js';
 import { epilogueStorage, epilogueWgsl, type EpilogueShape } from './epilogue.wgsl.js';
-import type { OperandWgsl } from './gemm.wgsl.js';
+import type { LeftOperandWgsl, OperandWgsl } from './gemm.wgsl.js';
 
 /** A matrix in memory, row-major. */
 export interface MatrixOperand {
   readonly kind: 'matrix';
   /** Whether the sums run along the matrix's columns where they would run along its rows, or the other way round. */
   readonly transposed: boolean;
-  /** Whether rows are read four elements at a time: they must be a multiple of four long, and not transposed. */
+  /**
+   * Whether rows are read four elements at a time: they must be a multiple of four long, and not transposed where the matrix
+   * is the right operand.
+   */
   readonly vectors: boolean;
   /** Axes along which several matrices lie, each with its own stride for either operand. */
   readonly axes: number;
@@ -85,7 +88,7 @@ ${steps.join('')}  return base;
 }
 
 /** @param whole whether the sums fill every step of the tile, so that none ends inside one. */
-export function leftWgsl(left: LeftOperand, encoding: FloatEncoding, whole: boolean): OperandWgsl {
+export function leftWgsl(left: LeftOperand, encoding: FloatEncoding, whole: boolean): LeftOperandWgsl {
   const buffer = leftBuffer(left, encoding);
   return left.kind === 'image' ? imageWgsl(left, buffer, whole) : leftMatrixWgsl(left, buffer, whole);
 }
@@ -94,8 +97,17 @@ function leftMatrixWgsl(
   { vectors, transposed, axes }: MatrixOperand,
   buffer: FloatBuffer,
   whole: boolean,
-): OperandWgsl {
+): LeftOperandWgsl {
   const base = baseWgsl('leftBase', 'left', axes);
+  if (vectors && transposed) {
+    return {
+      ...{ along: 'other', vectors: 'rows' },
+      code: `${base}
+fn loadLeft(depth: u32, row4: u32, base: u32) -> vec4<f32> {
+  ${behindEnd(whole)}return ${buffer.load('base / 4u + depth * (params.m / 4u) + min(row4, params.m / 4u - 1u)')};
+}`,
+    };
+  }
   const row = 'leftBase(matrix) + min(row, params.m - 1u)';
   const types = (at: string): string => `${base}
 alias Row = u32;
@@ -106,7 +118,7 @@ fn columnAt(depth4: u32, matrix: u32) -> Column { return depth4; }`;
     const element = buffer.load('row + column');
     const load = whole ? element : `select(vec4<f32>(), ${element}, column * 4u < params.k)`;
     return {
-      along: 'depth',
+      ...{ along: 'depth', vectors: 'depth' },
       code: `${types(`(${row} * params.k) / 4u`)}
 fn loadLeft(row: Row, column: Column) -> vec4<f32> { return ${load}; }`,
     };
@@ -116,7 +128,7 @@ fn loadLeft(row: Row, column: Column) -> vec4<f32> { return ${load}; }`,
     return whole ? buffer.load(at) : `select(0.0, ${buffer.load(at)}, column * 4u + ${i}u < params.k)`;
   };
   return {
-    along: transposed ? 'other' : 'depth',
+    ...{ along: transposed ? 'other' : 'depth', vectors: 'depth' },
     code: `${types(transposed ? row : `${row} * params.k`)}
 fn loadLeft(row: Row, column: Column) -> vec4<f32> {
   return vec4<f32>(${[0, 1, 2, 3].map(element).join(', ')});
@@ -124,7 +136,7 @@ fn loadLeft(row: Row, column: Column) -> vec4<f32> {
   };
 }
 
-function imageWgsl(image: ImageOperand, buffer: FloatBuffer, whole: boolean): OperandWgsl {
+function imageWgsl(image: ImageOperand, buffer: FloatBuffer, whole: boolean): LeftOperandWgsl {
   const { channels, pixel, kernel, stride, padding, dilation, vectors } = image;
   const lanes = vectors ? 4 : 1;
   const type = elementType(vectors);
@@ -143,7 +155,7 @@ fn loadLeft(row: Row, column: Column) -> vec4<f32> {
   return vec4<f32>(${[0, 1, 2, 3].map((i) => `loadTap(row, column[${i}])`).join(', ')});
 }`;
   return {
-    along: 'depth',
+    ...{ along: 'depth', vectors: 'depth' },
     code: `// The input pixel under the kernel's first tap, and its number in the image (which it may lie outside of).
 struct Row { first: i32, y: i32, x: i32 }
 struct Tap { pixel: i32, y: i32, x: i32, channel: u32 }
@@ -170,10 +182,13 @@ ${load}`,
   };
 }
 
+/** Leaves a function of `depth` with zeros behind the sums' end. */
+const behindEnd = (whole: boolean): string => (whole ? '' : 'if (depth >= params.k) { return vec4<f32>(); }\n  ');
+
 /** @param whole as for {@link leftWgsl}. */
 export function rightWgsl(right: RightOperand, encoding: FloatEncoding, whole: boolean): OperandWgsl {
   const { load } = rightBuffer(right, encoding);
-  const guard = whole ? '' : 'if (depth >= params.k) { return vec4<f32>(); }\n  ';
+  const guard = behindEnd(whole);
   if (right.kind === 'packed') {
     return {
       along: 'other',

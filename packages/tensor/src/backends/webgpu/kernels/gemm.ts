@@ -29,7 +29,7 @@ import {
   type RightOperand,
 } from './gemm-operands.wgsl.js';
 import { gemmUniforms, gemmWgsl } from './gemm.wgsl.js';
-import { chooseLaunch, type Launch, type ProductShape, type Tile } from './tiles.js';
+import { chooseLaunch, stagedVectors, type Launch, type ProductShape, type Tile } from './tiles.js';
 
 export interface Product extends ProductShape {
   readonly left: LeftOperand;
@@ -110,9 +110,20 @@ export function product(p: Product, machine: WebGpuMachine): WebGpuStep[] {
   const { leftEncoding, rightEncoding } = encodingsOf(p, machine);
   const kindOf = (kind: string, encoding: FloatEncoding): string => (encoding === 'f32' ? kind : `${kind} halves`);
   const operands = `${kindOf(p.left.kind, leftEncoding)} and ${kindOf(p.right.kind, rightEncoding)}`;
-  // An image whose channels are no vectors is read element by element, with four borders to look at each time.
-  const mostStaged = p.left.kind === 'image' && !p.left.vectors ? 2 : Infinity;
-  return launchProduct(p, chooseLaunch(p, machine, operands, mostStaged), machine);
+  return launchProduct(
+    p,
+    chooseLaunch(p, machine, operands, (tile) => takesTile(p.left, tile)),
+    machine,
+  );
+}
+
+/** Whether the left operand can be brought into a tile. */
+function takesTile(left: LeftOperand, tile: Tile): boolean {
+  // An image whose channels are no vectors is read element by element, with four borders to look at each time: the loop is
+  // unrolled, and compilers need minutes and gigabytes for eight such vectors.
+  if (left.kind === 'image') return left.vectors || stagedVectors(tile) <= 2;
+  // An invocation has all four rows of a vector.
+  return !(left.transposed && left.vectors) || tile.invocationRows % 4 === 0;
 }
 
 /** How the operands lie in memory. */

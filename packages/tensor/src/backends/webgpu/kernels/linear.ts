@@ -46,7 +46,7 @@ export function matmulProduct(
   const axes = batchOf(a.shape, b.shape, y.shape);
   return {
     ...{ matrices: sizeOf(y.shape.slice(0, -2)), m, n, k },
-    left: { kind: 'matrix', transposed: transposeA, vectors: !transposeA && k % 4 === 0, axes: axes.length },
+    left: { kind: 'matrix', transposed: transposeA, vectors: (transposeA ? m : k) % 4 === 0, axes: axes.length },
     leftFrom: a,
     right: { kind: 'matrix', transposed: transposeB, vectors: !transposeB && n % 4 === 0, axes: axes.length },
     rightFrom: b,

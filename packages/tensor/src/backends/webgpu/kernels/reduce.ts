@@ -11,69 +11,66 @@ import {
   type WebGpuResource,
   type WebGpuStep,
 } from '../program.js';
-import { linearBuiltins, linearInvocation, storage, uniformBlock } from '../wgsl.js';
+import type { Lanes } from '../floats.wgsl.js';
+import { linearBuiltins, storage, uniformBlock } from '../wgsl.js';
 import { isNanWgsl } from './functions.wgsl.js';
-import { joinLanes, laneGroup, laneIndices, lanesFor, rowsPerGroup } from './lanes.wgsl.js';
+import { unitOf, vectorOf, type Unit } from './images.js';
+import {
+  columnIndices,
+  columnParts,
+  columnShape,
+  joinLanes,
+  joinRuns,
+  laneGroup,
+  laneIndices,
+  lanesFor,
+  rowsPerGroup,
+  type ColumnShape,
+} from './lanes.wgsl.js';
 
-/** Invocations that keep a large GPU busy: a reduction with fewer results is done in two steps. */
+/** Invocations that keep a large GPU busy: a reduction of rows with fewer results is done in two steps. */
 const busy = 32768;
-/** Elements below which a part is not worth a step of its own. */
+/** Elements below which a part of a row is not worth a step of its own. */
 const leastPart = 256;
 
 type Join = 'sum' | 'sumSquares' | 'max' | 'min';
 
-const sumWgsl = 'fn join(a: f32, b: f32) -> f32 {\n  return a + b;\n}';
-
 /** `fn join`, and what an invocation without elements contributes, given the first element of its line. */
-const joins: Readonly<Record<Join, { readonly wgsl: string; readonly idle: string }>> = {
-  sum: { wgsl: sumWgsl, idle: '0.0' },
-  sumSquares: { wgsl: sumWgsl, idle: '0.0' },
-  max: { wgsl: extreme('max'), idle: 'x[first]' },
-  min: { wgsl: extreme('min'), idle: 'x[first]' },
-};
-
-function extreme(fn: string): string {
-  return `${isNanWgsl('f32')}
-fn join(a: f32, b: f32) -> f32 {
-  return select(select(${fn}(a, b), b, isNan(b)), a, isNan(a));
+function joinWgsl(join: Join, type: Lanes): { readonly wgsl: string; readonly idle: string } {
+  if (join === 'sum' || join === 'sumSquares') {
+    return { wgsl: `fn join(a: ${type}, b: ${type}) -> ${type} {\n  return a + b;\n}`, idle: `${type}(0.0)` };
+  }
+  const wgsl = `${isNanWgsl(type)}
+fn join(a: ${type}, b: ${type}) -> ${type} {
+  return select(select(${join}(a, b), b, isNan(b)), a, isNan(a));
 }`;
+  return { wgsl, idle: 'x[first]' };
 }
 
-/** Declares `partial`, joined in runs: rounding errors of a sum grow with the longest chain of additions. */
-const accumulate = (
-  join: Join,
-  start: string,
-  step: string,
-  element: string,
-): string => `  var partial = ${joins[join].idle};
-  for (var k = ${start}; k < count;) {
-    var run = ${joins[join].idle};
-    for (var j = 0u; j < 16u && k < count; j++) {
-      run = join(run, ${join === 'sumSquares' ? `${element} * ${element}` : element});
-      k += ${step};
-    }
-    partial = join(partial, run);
-  }`;
+/** Declares `partial`. */
+const accumulate = (join: Join, idle: string, step: number, element: (k: string) => string): string =>
+  joinRuns(
+    ['partial'],
+    {
+      idle: () => idle,
+      join: (a, b) => `join(${a}, ${b})`,
+      element: (k) => (join === 'sumSquares' ? `${element(k)} * ${element(k)}` : element(k)),
+    },
+    'lane',
+    step,
+  );
 
 /** x is `[outer, length, inner]`; each part of a line of it gives one element of `[outer, parts, inner]`. */
-const uniforms = uniformBlock({
-  rows: 'u32',
-  length: 'u32',
-  inner: 'u32',
-  parts: 'u32',
-  part: 'u32',
-  divisor: 'f32',
-});
+const rowUniforms = uniformBlock({ rows: 'u32', length: 'u32', parts: 'u32', part: 'u32', divisor: 'f32' });
 
 /** Lines along the last axis: a few invocations for each part, side by side. */
 const reduceRowsShader = defineShader(
   'reduceRows',
-  ({ join, lanes }: { readonly join: Join; readonly lanes: number }) => `${storage(
-    ['read', 'x', 'array<f32>'],
-    ['read_write', 'y', 'array<f32>'],
-  )}
-${uniforms.wgsl}
-${joins[join].wgsl}
+  ({ join, lanes }: { readonly join: Join; readonly lanes: number }) => {
+    const { wgsl, idle } = joinWgsl(join, 'f32');
+    return `${storage(['read', 'x', 'array<f32>'], ['read_write', 'y', 'array<f32>'])}
+${rowUniforms.wgsl}
+${wgsl}
 ${joinLanes('joined', 'f32', lanes, 'join(a, b)')}
 @compute @workgroup_size(${laneGroup})
 fn main(${linearBuiltins}) {
@@ -81,33 +78,44 @@ ${laneIndices(lanes)}
   let begin = row % params.parts * params.part;
   let first = row / params.parts * params.length + begin;
   let count = min(params.part, params.length - begin);
-${accumulate(join, 'lane', `${lanes}u`, 'x[first + k]')}
+${accumulate(join, idle, lanes, (k) => `x[first + ${k}]`)}
   let result = joined(partial, local);
   if (lane == 0u && place < params.rows) {
     y[row] = result / params.divisor;
   }
-}`,
+}`;
+  },
 );
 
-/** Lines along another axis: one invocation for each part; neighbours read neighbouring elements. */
+/** `width` counts the vectors of the inner axis. */
+const columnUniforms = uniformBlock({
+  ...{ length: 'u32', width: 'u32', parts: 'u32', part: 'u32', tiles: 'u32', divisor: 'f32' },
+});
+
+/** Lines along another axis: neighbours read neighbouring elements, and a few invocations share each part. */
 const reduceColumnsShader = defineShader(
   'reduceColumns',
-  ({ join }: { readonly join: Join }) => `${storage(['read', 'x', 'array<f32>'], ['read_write', 'y', 'array<f32>'])}
-${uniforms.wgsl}
-${joins[join].wgsl}
+  ({ join, unit, ...shape }: ColumnShape & { readonly join: Join; readonly unit: Unit }) => {
+    const { lanes, columns } = shape;
+    const type = vectorOf(unit);
+    const { wgsl, idle } = joinWgsl(join, type);
+    return `${storage(['read', 'x', `array<${type}>`], ['read_write', 'y', `array<${type}>`])}
+${columnUniforms.wgsl}
+${wgsl}
+${joinLanes('joined', type, lanes, 'join(a, b)', columns)}
 @compute @workgroup_size(${laneGroup})
 fn main(${linearBuiltins}) {
-  let i = ${linearInvocation(laneGroup)};
-  if (i >= params.rows) {
-    return;
-  }
-  let line = i / params.inner;
+${columnIndices(shape)}
   let begin = line % params.parts * params.part;
-  let first = (line / params.parts * params.length + begin) * params.inner + i % params.inner;
+  let first = (line / params.parts * params.length + begin) * params.width + c;
   let count = min(params.part, params.length - begin);
-${accumulate(join, '0u', '1u', 'x[first + k * params.inner]')}
-  y[i] = partial / params.divisor;
-}`,
+${accumulate(join, idle, lanes, (k) => `x[first + (${k}) * params.width]`)}
+  let result = joined(partial, local);
+  if (lane == 0u && place < params.width) {
+    y[line * params.width + c] = result / params.divisor;
+  }
+}`;
+  },
 );
 
 export interface Reduction {
@@ -137,34 +145,53 @@ export function reduce(
   reduction: Reduction,
   machine: WebGpuMachine,
 ): readonly WebGpuStep[] {
-  const { join, outer, length, inner } = reduction;
-  const wanted = Math.floor(busy / (outer * inner));
-  const part = Math.max(leastPart, Math.ceil(length / Math.max(1, wanted)));
-  const parts = Math.ceil(length / part);
-  if (parts <= 1) return [reduceParts(x, y, reduction, 1, Math.max(1, length), machine)];
-  const partial = gpuScratch(outer * parts * inner * 4);
-  return [
-    reduceParts(x, partial, { ...reduction, divisor: 1 }, parts, part, machine),
-    ...reduce(partial, y, { ...reduction, join: join === 'sumSquares' ? 'sum' : join, length: parts }, machine),
-  ];
+  return reduction.inner > 1 ? reduceColumns(x, y, reduction, machine) : reduceRows(x, y, reduction, machine);
 }
 
-function reduceParts(
+/** Squares are taken once. */
+const joinOfParts = (join: Join): Join => (join === 'sumSquares' ? 'sum' : join);
+
+function reduceRows(
+  x: WebGpuResource,
+  y: WebGpuResource,
+  { join, outer, length, divisor, inner }: Reduction,
+  machine: WebGpuMachine,
+): readonly WebGpuStep[] {
+  const wanted = Math.floor(busy / outer);
+  const part = Math.max(leastPart, Math.ceil(length / Math.max(1, wanted)));
+  const parts = Math.max(1, Math.ceil(length / part));
+  const lanes = lanesFor(Math.min(part, Math.max(1, length)));
+  const rows = outer * parts;
+  const step = (to: WebGpuResource, by: number): WebGpuStep => ({
+    shader: reduceRowsShader({ join, lanes }),
+    bindings: [read(x), write(to)],
+    uniforms: rowUniforms.words({ rows, length, parts, part, divisor: by }),
+    workgroups: linearGrid(Math.ceil(rows / rowsPerGroup(lanes)), machine),
+  });
+  if (parts === 1) return [step(y, divisor)];
+  const partial = gpuScratch(rows * 4);
+  const rest = { join: joinOfParts(join), outer, length: parts, inner, divisor };
+  return [step(partial, 1), ...reduceRows(partial, y, rest, machine)];
+}
+
+function reduceColumns(
   x: WebGpuResource,
   y: WebGpuResource,
   { join, outer, length, inner, divisor }: Reduction,
-  parts: number,
-  part: number,
   machine: WebGpuMachine,
-): WebGpuStep {
-  const rows = outer * parts * inner;
-  const words = uniforms.words({ rows, length, inner, parts, part, divisor });
-  const bindings = [read(x), write(y)];
-  if (inner > 1) {
-    const workgroups = linearGrid(Math.ceil(rows / laneGroup), machine);
-    return { shader: reduceColumnsShader({ join }), bindings, uniforms: words, workgroups };
-  }
-  const lanes = lanesFor(part);
-  const workgroups = linearGrid(Math.ceil(rows / rowsPerGroup(lanes)), machine);
-  return { shader: reduceRowsShader({ join, lanes }), bindings, uniforms: words, workgroups };
+): readonly WebGpuStep[] {
+  const unit = unitOf(inner);
+  const width = inner / unit;
+  const shape = columnShape(width);
+  const { part, parts, tiles } = columnParts(width, length, shape, outer);
+  const step = (to: WebGpuResource, by: number): WebGpuStep => ({
+    shader: reduceColumnsShader({ join, unit, ...shape }),
+    bindings: [read(x), write(to)],
+    uniforms: columnUniforms.words({ length, width, parts, part, tiles, divisor: by }),
+    workgroups: linearGrid(outer * parts * tiles, machine),
+  });
+  if (parts === 1) return [step(y, divisor)];
+  const partial = gpuScratch(outer * parts * inner * 4);
+  const rest = { join: joinOfParts(join), outer, length: parts, inner, divisor };
+  return [step(partial, 1), ...reduceColumns(partial, y, rest, machine)];
 }

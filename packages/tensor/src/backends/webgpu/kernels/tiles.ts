@@ -58,8 +58,9 @@ const shaped = (
  * workgroup memory; a tuner that measures replaces them.
  */
 const candidates: readonly Candidate[] = [
-  { tile: shaped(128, 128, 8, 8, 8, true), efficiency: 1 },
-  { tile: shaped(128, 64, 16, 8, 8), efficiency: 0.95 },
+  { tile: shaped(128, 128, 16, 8, 8, true), efficiency: 1 },
+  { tile: shaped(128, 128, 8, 8, 8, true), efficiency: 0.87 },
+  { tile: shaped(128, 64, 16, 8, 8, true), efficiency: 0.95 },
   { tile: shaped(64, 64, 16, 8, 8), efficiency: 0.85 },
   { tile: shaped(64, 64, 16, 4, 8), efficiency: 0.8 },
   { tile: shaped(128, 32, 16, 8, 4), efficiency: 0.7 },
@@ -93,15 +94,12 @@ export const workgroupBytes = ({ rows, columns, depth }: Tile): number =>
 export const tiles: readonly Tile[] = candidates.map((candidate) => candidate.tile);
 
 /** Vectors of the left operand that an invocation brings into workgroup memory at a time. */
-const stagedVectors = (tile: Tile): number => (tile.rows * tile.depth) / 4 / invocationsOf(tile);
+export const stagedVectors = (tile: Tile): number => (tile.rows * tile.depth) / 4 / invocationsOf(tile);
 
 /** Tiles that a device can run and a compiler can take, whether or not they suit it. */
-const fitting = ({ maxWorkgroupBytes, maxInvocations }: TileMachine, mostStaged: number): Candidate[] =>
+const fitting = ({ maxWorkgroupBytes, maxInvocations }: TileMachine, takes: (tile: Tile) => boolean): Candidate[] =>
   candidates.filter(
-    ({ tile }) =>
-      workgroupBytes(tile) <= maxWorkgroupBytes &&
-      invocationsOf(tile) <= maxInvocations &&
-      stagedVectors(tile) <= mostStaged,
+    ({ tile }) => workgroupBytes(tile) <= maxWorkgroupBytes && invocationsOf(tile) <= maxInvocations && takes(tile),
   );
 
 /**
@@ -109,19 +107,18 @@ const fitting = ({ maxWorkgroupBytes, maxInvocations }: TileMachine, mostStaged:
  * estimates above. The sums are split where there are too few workgroups to keep the device busy.
  *
  * @param operands names what the product reads, which its time depends on, too.
- * @param mostStaged vectors of the left operand that an invocation may stage at a time: the loop is unrolled, and where a
- *   vector takes many instructions, compilers need minutes and gigabytes for eight of them.
+ * @param takes which tiles the operands can be brought into.
  */
 export function chooseLaunch(
   shape: ProductShape,
   machine: TileMachine,
   operands = 'matrix',
-  mostStaged = Infinity,
+  takes: (tile: Tile) => boolean = () => true,
 ): Launch {
-  const estimated = estimateTile(shape, machine, mostStaged);
+  const estimated = estimateTile(shape, machine, takes);
   const { matrices, m, n, k } = shape;
   const shapes = `product of ${operands}, ${[matrices, m, n, k].map(sizeClass).join('×')}`;
-  const all = fitting(machine, mostStaged).map((candidate) => candidate.tile);
+  const all = fitting(machine, takes).map((candidate) => candidate.tile);
   const tile = machine.launches?.choose(shapes, all, estimated) ?? estimated;
   return {
     tile,
@@ -133,12 +130,12 @@ export function chooseLaunch(
   };
 }
 
-function estimateTile(shape: ProductShape, machine: TileMachine, mostStaged: number): Tile {
+function estimateTile(shape: ProductShape, machine: TileMachine, takes: (tile: Tile) => boolean): Tile {
   // The last tile fits the least that WebGPU lets a device offer.
   let best = tiles.at(-1)!;
   let bestTime = Infinity;
   const mostSums = fewRegisters.vendors.includes(machine.vendor) ? fewRegisters.sums : Infinity;
-  for (const candidate of fitting(machine, mostStaged)) {
+  for (const candidate of fitting(machine, takes)) {
     const { tile } = candidate;
     if (tile.invocationRows * tile.invocationColumns > mostSums) continue;
     const { time } = estimate(shape, candidate);

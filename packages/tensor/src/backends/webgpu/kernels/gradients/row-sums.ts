@@ -1,14 +1,24 @@
 import {
   defineShader,
   gpuScratch,
+  linearGrid,
   read,
   write,
   type WebGpuMachine,
   type WebGpuResource,
   type WebGpuStep,
 } from '../../program.js';
-import { flatGrid, flatMain, storage, uniformBlock } from '../../wgsl.js';
+import { linearBuiltins, storage, uniformBlock } from '../../wgsl.js';
 import { unitOf, vectorOf, type Unit } from '../images.js';
+import {
+  columnIndices,
+  columnParts,
+  columnShape,
+  joinLanes,
+  joinRuns,
+  laneGroup,
+  type ColumnShape,
+} from '../lanes.wgsl.js';
 import { reduce } from '../reduce.js';
 
 /** Two sums over rows for each channel, of expressions of what lies at `at`, in `row` and in channel `c`. */
@@ -30,67 +40,70 @@ export interface RowSums {
   readonly eps?: number;
 }
 
-/** Invocations that keep a large GPU busy: with fewer channels, rows are added up in parts. */
-const busy = 32768;
-/** Rows below which a part is not worth a step of its own. */
-const leastRows = 32;
+const uniforms = uniformBlock({ width: 'u32', rows: 'u32', parts: 'u32', part: 'u32', tiles: 'u32', eps: 'f32' });
 
-const uniforms = uniformBlock({ count: 'u32', width: 'u32', rows: 'u32', part: 'u32', eps: 'f32' });
-
-interface SumsShape extends Pick<RowSums, 'first' | 'second'> {
+interface SumsShape extends ColumnShape, Pick<RowSums, 'first' | 'second'> {
   readonly unit: Unit;
   readonly inputs: readonly string[];
   readonly channelInputs: readonly string[];
   readonly rowInputs: readonly (readonly [name: string, type: string])[];
 }
 
-/** Terms are added up in runs: rounding errors grow with the longest chain of additions. */
-const rowSumsShader = defineShader(
-  'rowSums',
-  ({ unit, inputs, channelInputs, rowInputs, first, second }: SumsShape) => {
-    const type = vectorOf(unit);
-    const elements = `array<${type}>`;
-    return `${storage(
-      ...[...inputs, ...channelInputs].map((name) => ['read', name, elements] as const),
-      ...rowInputs.map(([name, rowType]) => ['read', name, `array<${rowType}>`] as const),
-      ['read_write', 'firsts', elements],
-      ['read_write', 'seconds', elements],
-    )}
+const rowSumsShader = defineShader('rowSums', (sums: SumsShape) => {
+  const { unit, inputs, channelInputs, rowInputs, columns, lanes } = sums;
+  const type = vectorOf(unit);
+  const elements = `array<${type}>`;
+  const names = ['first', 'second'] as const;
+  return `${storage(
+    ...[...inputs, ...channelInputs].map((name) => ['read', name, elements] as const),
+    ...rowInputs.map(([name, rowType]) => ['read', name, `array<${rowType}>`] as const),
+    ['read_write', 'firsts', elements],
+    ['read_write', 'seconds', elements],
+  )}
 ${uniforms.wgsl}
-${flatMain}
-  let c = i % params.width;
-  let begin = i / params.width * params.part;
-  let end = min(begin + params.part, params.rows);
-  var first = ${type}(0.0);
-  var second = ${type}(0.0);
-  for (var start = begin; start < end; start += 16u) {
-    var firstRun = ${type}(0.0);
-    var secondRun = ${type}(0.0);
-    for (var row = start; row < min(start + 16u, end); row++) {
-      let at = row * params.width + c;
-      firstRun += ${first};
-      secondRun += ${second};
-    }
-    first += firstRun;
-    second += secondRun;
-  }
-  firsts[i] = first;
-  seconds[i] = second;
-}`;
+${names
+  .map(
+    (name) => `${joinLanes(`${name}Joined`, type, lanes, 'a + b', columns)}
+fn ${name}Term(row: u32, c: u32) -> ${type} {
+  let at = row * params.width + c;
+  return ${sums[name]};
+}`,
+  )
+  .join('\n')}
+@compute @workgroup_size(${laneGroup})
+fn main(${linearBuiltins}) {
+${columnIndices(sums)}
+  let begin = line * params.part;
+  let count = min(params.part, params.rows - begin);
+${joinRuns(
+  names,
+  {
+    idle: () => `${type}(0.0)`,
+    join: (a, b) => `(${a} + ${b})`,
+    element: (k, i) => `${names[i]!}Term(begin + ${k}, c)`,
   },
-);
+  'lane',
+  lanes,
+)}
+  let firstTotal = firstJoined(first, local);
+  let secondTotal = secondJoined(second, local);
+  if (lane == 0u && place < params.width) {
+    firsts[line * params.width + c] = firstTotal;
+    seconds[line * params.width + c] = secondTotal;
+  }
+}`;
+});
 
 /** The steps of two sums over rows: parts of the rows side by side, whose sums are then joined in order. */
 export function rowSums(sums: RowSums, machine: WebGpuMachine): readonly WebGpuStep[] {
   const { rows, channels, inputs, channelInputs = {}, rowInputs = {}, first, second, results, eps = 0 } = sums;
   const unit = unitOf(channels);
   const width = channels / unit;
-  const wanted = Math.max(1, Math.floor(busy / width));
-  const part = Math.max(leastRows, Math.ceil(rows / wanted));
-  const parts = Math.max(1, Math.ceil(rows / part));
+  const columns = columnShape(width);
+  const { part, parts, tiles } = columnParts(width, rows, columns);
   const [firsts, seconds] = parts === 1 ? results : [0, 1].map(() => gpuScratch(parts * channels * 4));
   const shape = {
-    unit,
+    ...{ unit, ...columns },
     inputs: Object.keys(inputs),
     channelInputs: Object.keys(channelInputs),
     rowInputs: Object.entries(rowInputs).map(([name, { type }]) => [name, type] as const),
@@ -105,8 +118,8 @@ export function rowSums(sums: RowSums, machine: WebGpuMachine): readonly WebGpuS
   const step = {
     shader: rowSumsShader(shape),
     bindings: [...resources.map(read), write(firsts!), write(seconds!)],
-    uniforms: uniforms.words({ count: parts * width, width, rows, part, eps }),
-    workgroups: flatGrid(parts * width, machine),
+    uniforms: uniforms.words({ width, rows, parts, part, tiles, eps }),
+    workgroups: linearGrid(parts * tiles, machine),
   };
   if (parts === 1) return [step];
   const join = { join: 'sum', outer: 1, length: parts, inner: channels, divisor: 1 } as const;
