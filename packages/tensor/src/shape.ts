@@ -29,7 +29,9 @@ export function stridesOf(shape: Shape): number[] {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((d, i) => d === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** `[2, 3, 4]`, as messages show it. */
@@ -64,7 +66,8 @@ export function resolveAxes(axes: number | readonly number[] | undefined, rank: 
 /** The common shape by NumPy's broadcasting rule: sizes match from the end, or one of them is 1. */
 export function broadcastShapes(a: Shape, b: Shape, what: string): number[] {
   const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, i) => {
+  const shape: number[] = [];
+  for (let i = 0; i < rank; i++) {
     const da = a[a.length - rank + i] ?? 1;
     const db = b[b.length - rank + i] ?? 1;
     if (da !== db && da !== 1 && db !== 1) {
@@ -72,8 +75,9 @@ export function broadcastShapes(a: Shape, b: Shape, what: string): number[] {
         `${what}: shapes ${showShape(a)} and ${showShape(b)} do not broadcast (${da} against ${db})`,
       );
     }
-    return da === 1 ? db : da;
-  });
+    shape.push(da === 1 ? db : da);
+  }
+  return shape;
 }
 
 /** Strides that read `shape` as if it had the broadcast shape `to`: 0 along repeated axes. */

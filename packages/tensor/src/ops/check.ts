@@ -1,5 +1,5 @@
 import { DTypeError, ShapeError } from '../errors.js';
-import { showShape, type Shape } from '../shape.js';
+import { sameShape, showShape, type Shape } from '../shape.js';
 import type { DType } from '../dtype.js';
 import type { Tensor } from '../tensor.js';
 
@@ -18,7 +18,7 @@ export function checkRank(what: string, tensor: Tensor, rank: number, layout: st
 
 /** Refuses a tensor that is not of exactly `shape`; an absent optional tensor passes. */
 export function checkShapeIs(what: string, tensor: Tensor | undefined, shape: Shape): void {
-  if (tensor && (tensor.shape.length !== shape.length || !shape.every((d, i) => d === tensor.shape[i]))) {
+  if (tensor && !sameShape(tensor.shape, shape)) {
     throw new ShapeError(`${what}: expected shape ${showShape(shape)}, got ${showShape(tensor.shape)}`);
   }
 }

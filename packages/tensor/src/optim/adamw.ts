@@ -61,7 +61,9 @@ export class AdamW {
     if (lrs.length !== this.groups.length) {
       throw new IIError('ERR_OPTION', `AdamW: ${this.groups.length} groups need as many rates, got ${lrs.length}`);
     }
+    const { beta1, beta2, eps } = this.#options;
     this.groups.forEach(({ parameters, weightDecay }, group) => {
+      const lr = lrs[group]!;
       for (const [name, parameter] of parameters) {
         const { gradient } = parameter;
         if (!gradient) continue;
@@ -69,7 +71,7 @@ export class AdamW {
         moments.step++;
         adamWStep(
           { parameter: parameter.tensor, gradient, mean: moments.mean, variance: moments.variance, scale },
-          { ...this.#options, lr: lrs[group]!, weightDecay, step: moments.step },
+          { lr, beta1, beta2, eps, weightDecay, step: moments.step },
         );
         parameter.touch();
       }

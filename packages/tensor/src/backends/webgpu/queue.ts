@@ -219,9 +219,12 @@ export class WebGpuQueue implements BatchClock {
     device.pushErrorScope('validation');
     let encoder = device.createCommandEncoder();
     let pass: GPUComputePassEncoder | null = null;
+    /** That of the pass so far. */
+    let pipeline: Pipeline | null = null;
     const endPass = (): void => {
       pass?.end();
       pass = null;
+      pipeline = null;
     };
     const submit = (): void => {
       endPass();
@@ -244,7 +247,8 @@ export class WebGpuQueue implements BatchClock {
       }
       if (timed) endPass();
       pass ??= encoder.beginComputePass(timed ? { timestampWrites: timed.writes(i) } : undefined);
-      this.#encode(pass, command);
+      this.#encode(pass, command, pipeline);
+      pipeline = command.pipeline;
     }
     endPass();
     if (timed && report) timed.resolve(encoder);
@@ -256,12 +260,13 @@ export class WebGpuQueue implements BatchClock {
     this.#scope(device.popErrorScope(), ({ message }) => new OutOfMemoryError(NaN, NaN, message));
   }
 
-  #encode(pass: GPUComputePassEncoder, { pipeline, buffers, uniforms, grid }: Dispatch): void {
+  /** @param before the pipeline that the pass has. */
+  #encode(pass: GPUComputePassEncoder, { pipeline, buffers, uniforms, grid }: Dispatch, before: Pipeline | null): void {
     if (!pipeline.compiled) {
       this.#fail(pipeline.failure!);
       return;
     }
-    pass.setPipeline(pipeline.compiled);
+    if (pipeline !== before) pass.setPipeline(pipeline.compiled);
     pass.setBindGroup(0, this.pipelines.bindGroup(pipeline.layout, buffers));
     if (uniforms) pass.setBindGroup(1, this.#arena.group, [uniforms.offset]);
     pass.dispatchWorkgroups(...grid);
