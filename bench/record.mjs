@@ -4,15 +4,13 @@
  *
  *   node bench/record.mjs [--node PATH] [--models S,B,L,XL,H] [--threads N] [--runs R] [--out DIR]
  */
-import { execFile } from 'node:child_process';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { describeCommit, describeMachine, describeNode, fileStem, loadAverage } from './peers/machine.mjs';
 import { table, where } from './peers/markdown.mjs';
 import { writeReport } from './peers/report.mjs';
+import { root, runScript } from './run-script.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 /** The official test of H is at another scale; at this one its cost is known. */
 const sizes = { H: '896x896' };
 /** A run of H takes minutes. */
@@ -32,21 +30,6 @@ const node = describeNode(values.node);
 const date = new Date().toISOString();
 const loadBefore = loadAverage();
 
-/** The JSON lines that a script prints. @param {readonly string[]} args */
-async function runNode(args) {
-  const [script = ''] = args;
-  process.stderr.write(`${args.join(' ')} …\n`);
-  const { stdout } = await promisify(execFile)(values.node, [join(root, script), ...args.slice(1)], {
-    maxBuffer: 2 ** 24,
-  });
-  return stdout.includes('\n{')
-    ? stdout
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line))
-    : [JSON.parse(stdout)];
-}
-
 /** @param {string} model */
 function modelArguments(model) {
   const size = sizes[model];
@@ -54,10 +37,11 @@ function modelArguments(model) {
   return ['packages/zoo/bin/ii.js', 'bench', ...what, '--runs', once.includes(model) ? '1' : values.runs, '--json'];
 }
 
-const products = await runNode(['packages/tensor/bench/gemm.mjs']);
-const loading = await runNode(['packages/zoo/bench/loading.mjs']);
+const products = await runScript(values.node, ['packages/tensor/bench/gemm.mjs']);
+const loading = await runScript(values.node, ['packages/zoo/bench/loading.mjs']);
 const models = [];
-for (const model of values.models.split(',').filter(Boolean)) models.push(...(await runNode(modelArguments(model))));
+for (const model of values.models.split(',').filter(Boolean))
+  models.push(...(await runScript(values.node, modelArguments(model))));
 
 const report = {
   ...{ date, machine, node, commit: describeCommit(root), loadAverage: { before: loadBefore, after: loadAverage() } },

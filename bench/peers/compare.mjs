@@ -10,7 +10,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { describeCommit, describeMachine, describeNode, fileStem, loadAverage, slug } from './machine.mjs';
+import { describeCommit, describeMachine, describeNode, fileStem, gpuStem, loadAverage } from './machine.mjs';
 import { markdown } from './markdown.mjs';
 import { writeReport } from './report.mjs';
 import { summarize } from './summary.mjs';
@@ -48,15 +48,10 @@ const report = {
   ...summarize(runs),
   runs,
 };
-const fileName = options.device === 'webgpu' ? `gpu-${slug(gpuName())}` : fileStem(machine, node);
+const ours = runs.find(({ runtime }) => runtime === 'ii');
+const fileName = options.device === 'webgpu' ? gpuStem(ours.selection) : fileStem(machine, node);
 const stem = await writeReport(options.out, fileName, report, markdown(report));
 process.stdout.write(`${relative(process.cwd(), stem)}.md and .json\n`);
-
-/** The adapter's name, out of `webgpu: NAME (traits)`. */
-function gpuName() {
-  const selection = runs.find(({ runtime }) => runtime === 'ii').selection;
-  return /^webgpu: (.*) \([^)]*\)$/.exec(selection)?.[1] ?? 'unknown';
-}
 
 function readOptions() {
   const { values } = parseArgs({

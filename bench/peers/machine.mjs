@@ -48,6 +48,12 @@ export function fileStem(machine, node) {
   return `cpu-${slug(machine.cpu)}-node${node.version.split('.')[0].slice(1)}`;
 }
 
+/** Names the files of a GPU's measurement. @param {string} selection of a device: `webgpu: NAME[, DRIVER] (TRAITS)` */
+export function gpuStem(selection) {
+  const [, name = 'unknown'] = /^webgpu: ([^,]*).* \([^)]*\)$/.exec(selection) ?? [];
+  return `gpu-${slug(name)}`;
+}
+
 /** The commit of a checkout, with a + when files differ from it; null outside of git. @param {string} root */
 export function describeCommit(root) {
   const git = (...args) =>

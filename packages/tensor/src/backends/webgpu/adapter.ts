@@ -145,7 +145,11 @@ function describe(
   const machine = machineOf(device, info);
   const names = [info?.vendor, info?.architecture, info?.description, info?.device].filter((name) => name);
   const software = info?.isFallbackAdapter === true || softwareNames.test(names.join(' '));
-  const title = info?.description || [info?.vendor, info?.architecture].filter((name) => name).join(' ') || 'a GPU';
+  // Some drivers describe only themselves, and the GPU by the device's name.
+  const title =
+    [info?.device, info?.description].filter((name) => name).join(', ') ||
+    [info?.vendor, info?.architecture].filter((name) => name).join(' ') ||
+    'a GPU';
   const traits = [
     ...(software ? ['software rasteriser'] : []),
     machine.f16 ? 'f16' : 'no f16',
