@@ -71,19 +71,50 @@ test('training steps after the first few make no buffer and no bind group', asyn
   expect(counts).toEqual(before);
 });
 
+const doubleShader = defineShader(
+  'test double',
+  () => `${storage(['read', 'x', 'array<f32>'], ['read_write', 'y', 'array<f32>'])}
+@compute @workgroup_size(1) fn main() { y[0] = 2 * x[0]; }`,
+);
+
+test('bind groups outlive the destruction of buffers that they do not hold', async () => {
+  const { device: gpuDevice, counts } = await countingDevice();
+  using device = await createDevice('webgpu', { gpuDevice });
+  let destroyed = 0;
+  const make = gpuDevice.createBuffer.bind(gpuDevice);
+  gpuDevice.createBuffer = (descriptor) => {
+    const buffer = make(descriptor);
+    const destroy = buffer.destroy.bind(buffer);
+    return Object.assign(buffer, { destroy: () => void (destroyed++, destroy()) });
+  };
+  const kernel = defineKernel<{ x: Slot }, { y: Slot }, object>('test double', {
+    webgpu: ({ x }, { y }) => [{ shader: doubleShader({}), bindings: [read(x), write(y)], workgroups: [1, 1, 1] }],
+  });
+  using x = device.tensor([1, 2, 3]);
+  using y = device.empty([3]);
+  const small = (): void => device.enqueue(kernel, { inputs: { x }, outputs: { y }, params: {} });
+  const large = async (elements: number): Promise<void> => {
+    using given = device.empty([elements]);
+    relu(given).dispose();
+    await device.finish();
+  };
+  small();
+  for (let i = 0; i < 12; i++) await large(4e6 + i * 1e6);
+  expect(destroyed).toBeGreaterThan(4);
+  const before = { ...counts };
+  small();
+  await device.finish();
+  expect(counts).toEqual(before);
+});
+
 test('a kernel describes its program once for each kind of call, and anew when launch parameters change', async () => {
   using device = await createDevice('webgpu', { gpu: await nullGpu() });
   const described: string[] = [];
-  const shader = defineShader(
-    'test double',
-    () => `${storage(['read', 'x', 'array<f32>'], ['read_write', 'y', 'array<f32>'])}
-@compute @workgroup_size(1) fn main() { y[0] = 2 * x[0]; }`,
-  );
   const kernel = defineKernel<{ x: Slot }, { y: Slot }, { readonly factor: number }>('test double', {
     webgpu: ({ x }, { y }, { factor }, machine) => {
       const { width } = machine.launches!.choose('test double', [{ width: 1 }, { width: 2 }], { width: 1 });
       described.push(`${showShape(x.shape)} ${x.dtype} ${factor} ${width}`);
-      return [{ shader: shader({}), bindings: [read(x), write(y)], workgroups: [width, 1, 1] }];
+      return [{ shader: doubleShader({}), bindings: [read(x), write(y)], workgroups: [width, 1, 1] }];
     },
   });
   const call = (shape: Shape, dtype: DType, factor: number): void => {

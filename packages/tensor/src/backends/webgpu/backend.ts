@@ -66,7 +66,7 @@ export class WebGpuBackend implements Backend {
       this.#queue,
       machine.maxBindingBytes,
       (bytes, create) => this.#queue.watchMemory(bytes, create),
-      (buffers) => pipelines.dropGroups(buffers),
+      (buffer) => pipelines.dropGroups(buffer),
     );
     this.#programs = new Programs(pipelines, machine, this.launches, (bytes) => pool.sizeClass(bytes));
     this.#memory = new WebGpuMemory(pool, this.#queue);

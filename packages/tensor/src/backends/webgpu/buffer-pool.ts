@@ -39,14 +39,14 @@ export class BufferPool {
   /**
    * @param limit bytes of the largest buffer.
    * @param created called around each creation, to watch for failures.
-   * @param destroyed called with buffers that were destroyed.
+   * @param destroyed called with each buffer that was destroyed.
    */
   constructor(
     private readonly device: GPUDevice,
     private readonly clock: BatchClock,
     private readonly limit: number,
     private readonly created: (bytes: number, create: () => GPUBuffer) => GPUBuffer,
-    private readonly destroyed: (buffers: ReadonlySet<PoolBuffer>) => void,
+    private readonly destroyed: (buffer: PoolBuffer) => void,
   ) {}
 
   /** Bytes taken. */
@@ -105,10 +105,8 @@ export class BufferPool {
 
   /** Destroys every buffer that is free. */
   destroyFree(): void {
-    const free = new Set([...this.#free.values()].flat());
+    for (const list of this.#free.values()) for (const buffer of list) this.#destroy(buffer);
     this.#free.clear();
-    for (const buffer of free) this.#destroy(buffer);
-    this.destroyed(free);
   }
 
   #create(bytes: number): PoolBuffer {
@@ -121,22 +119,31 @@ export class BufferPool {
   #destroy(buffer: PoolBuffer): void {
     buffer.gpu.destroy();
     this.#reserved -= buffer.bytes;
+    this.destroyed(buffer);
   }
 
   /** Destroys what has been free for longest while too much is. */
   #shrink(): void {
     const most = this.#peak + Math.max(keptBytes, this.#peak / 2);
-    if (this.#reserved <= most) return;
-    const idle = [...this.#free.values()].flat().filter(({ lastUse }) => lastUse <= this.clock.submitted);
-    const destroyed = new Set<PoolBuffer>();
-    for (const buffer of idle.sort((a, b) => a.lastUse - b.lastUse)) {
-      if (this.#reserved <= most) break;
-      const list = this.#free.get(buffer.bytes)!;
-      list.splice(list.indexOf(buffer), 1);
-      this.#destroy(buffer);
-      destroyed.add(buffer);
+    while (this.#reserved > most) {
+      const oldest = this.#longestFree();
+      if (!oldest) return;
+      const list = this.#free.get(oldest.bytes)!;
+      list.splice(list.indexOf(oldest), 1);
+      this.#destroy(oldest);
     }
-    if (destroyed.size > 0) this.destroyed(destroyed);
+  }
+
+  /** Of the free buffers that no waiting command touches. */
+  #longestFree(): PoolBuffer | null {
+    let longest: PoolBuffer | null = null;
+    for (const list of this.#free.values()) {
+      for (const buffer of list) {
+        if (buffer.lastUse > this.clock.submitted) continue;
+        if (!longest || buffer.lastUse < longest.lastUse) longest = buffer;
+      }
+    }
+    return longest;
   }
 }
 

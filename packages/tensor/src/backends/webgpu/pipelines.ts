@@ -35,6 +35,8 @@ export class Pipelines {
   readonly #bySource = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, BindLayout>();
   readonly #groups = new Map<string, KeptGroup>();
+  /** The keys of the groups that a buffer is in. */
+  readonly #groupsOf = new Map<PoolBuffer, Set<string>>();
   /** Of every shader's uniform words: one range of the arena, at an offset of each dispatch's own. */
   readonly uniformLayout: GPUBindGroupLayout;
 
@@ -67,16 +69,27 @@ export class Pipelines {
       layout: layout.group,
       entries: buffers.map(({ gpu }, binding) => ({ binding, resource: { buffer: gpu } })),
     });
-    if (this.#groups.size >= keptGroups) this.#groups.clear();
+    if (this.#groups.size >= keptGroups) {
+      this.#groups.clear();
+      this.#groupsOf.clear();
+    }
     this.#groups.set(key, { group, buffers });
+    for (const buffer of buffers) {
+      const keys = this.#groupsOf.get(buffer);
+      if (keys) keys.add(key);
+      else this.#groupsOf.set(buffer, new Set([key]));
+    }
     return group;
   }
 
-  /** Lets go of the bind groups of buffers that were destroyed. */
-  dropGroups(destroyed: ReadonlySet<PoolBuffer>): void {
-    for (const [key, { buffers }] of this.#groups) {
-      if (buffers.some((buffer) => destroyed.has(buffer))) this.#groups.delete(key);
+  /** Lets go of the bind groups of a buffer that was destroyed. */
+  dropGroups(destroyed: PoolBuffer): void {
+    for (const key of this.#groupsOf.get(destroyed) ?? []) {
+      for (const buffer of this.#groups.get(key)!.buffers)
+        if (buffer !== destroyed) this.#groupsOf.get(buffer)!.delete(key);
+      this.#groups.delete(key);
     }
+    this.#groupsOf.delete(destroyed);
   }
 
   #compile(shader: WebGpuShader, layout: BindLayout): Pipeline {
