@@ -50,6 +50,7 @@ for (const name of names) {
   training.push({ model: name, official: official(name).published.trainSpeed, ...measured });
 }
 const inference = await runScript(values.node, inferenceArguments);
+inference.push(...(await runScript(values.node, [...inferenceArguments, '--halves'])));
 const products = await runScript(values.node, productArguments);
 const dcnv3 = await runScript(values.node, dcnv3Arguments);
 
@@ -107,14 +108,15 @@ ${table(
 
 ## From the image to the label map
 
-Random weights, one image, a recording replayed; the first run compiles kernels and packs weights.
+Random weights, one image, a recording replayed; the first run compiles kernels and packs weights. With weights and activations
+stored as f32, and as halves (\`weightStorage\`, \`activationStorage\`).
 
 ${table(
-  ['model', 'size', 'GMAC', 'first run', 'median', 'fastest', 'TMAC/s', 'memory'],
+  ['model', 'size', 'GMAC', 'stored', 'first run', 'median', 'fastest', 'TMAC/s', 'memory'],
   runs
     .filter(({ launch }) => launch === 'estimated')
-    .map(({ model, size, gmacs, warmupMs, medianMs, minMs, used }) => [
-      ...[model, size.join('×'), gmacs, ms(warmupMs), `${medianMs} ms`, `${minMs} ms`],
+    .map(({ model, size, gmacs, storage, warmupMs, medianMs, minMs, used }) => [
+      ...[model, size.join('×'), gmacs, storage, ms(warmupMs), `${medianMs} ms`, `${minMs} ms`],
       ...[(gmacs / medianMs).toFixed(1), `${(used / 2 ** 30).toFixed(2)} GiB`],
     ]),
 )}
@@ -150,7 +152,7 @@ ${table(
 
 \`\`\`sh
 node bench/record-gpu.mjs --node NODE --models ${values.models} --runs ${values.runs}
-${[...names.map(trainingArguments), inferenceArguments, productArguments, dcnv3Arguments].map((args) => `NODE ${args.join(' ')}`).join('\n')}
+${[...names.map(trainingArguments), inferenceArguments, [...inferenceArguments, '--halves'], productArguments, dcnv3Arguments].map((args) => `NODE ${args.join(' ')}`).join('\n')}
 \`\`\`
 `;
 }

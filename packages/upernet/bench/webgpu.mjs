@@ -2,9 +2,9 @@
  * UPerNet with the InternImages on the GPU, from the image tensor to the label map, as a recording is replayed: first with
  * estimated launch parameters, then with those that `device.tune` measured. One line of JSON for each case.
  *
- *     npm run build && node bench/webgpu.mjs [small | T,S,B,L,XL,H] [--tune]
+ *     npm run build && node bench/webgpu.mjs [small | T,S,B,L,XL,H] [--tune] [--halves]
  *
- * `small` runs a tiny network, for adapters that compute on the CPU.
+ * `small` runs a tiny network, for adapters that compute on the CPU; `--halves` stores weights and activations as halves.
  */
 import { variants } from '@ii/backbone';
 import { createDevice, Random, resizeArgmax, scope } from '@ii/tensor';
@@ -17,6 +17,7 @@ const args = process.argv.slice(2);
 const names = args.find((arg) => !arg.startsWith('--')) ?? 'T,S,B,L,XL,H';
 const small = names === 'small';
 const RUNS = small ? 2 : 20;
+const storage = args.includes('--halves') ? 'f16' : 'f32';
 
 /** Sides of the models' training crops. */
 const sides = { T: 512, S: 512, B: 512, L: 640, XL: 640, H: 896 };
@@ -44,8 +45,8 @@ const print = (/** @type {object} */ line) => console.log(JSON.stringify({ bench
 const tenths = (/** @type {number} */ ms) => Math.round(ms * 10) / 10;
 
 for (const [model, config, side] of cases) {
-  const device = await createDevice('webgpu');
-  print({ device: device.selection, model, small });
+  const device = await createDevice('webgpu', { weightStorage: storage, activationStorage: storage });
+  print({ device: device.selection, model, storage, small });
   const network = new UperNet(config);
   network.initialize(device, 0);
   network.derive();
@@ -75,10 +76,11 @@ for (const [model, config, side] of cases) {
   };
 
   const gmacs = Math.round(upernetFlops(config, [side, side]) / 1e9);
-  print({ model, size: [side, side], gmacs, launch: 'estimated', ...(await measure()) });
+  const what = { model, size: [side, side], gmacs, storage };
+  print({ ...what, launch: 'estimated', ...(await measure()) });
   if (args.includes('--tune')) {
     const tuneMs = tenths(await milliseconds(() => device.tune(() => labels(image).dispose())));
-    print({ model, size: [side, side], gmacs, launch: 'tuned', tuneMs, ...(await measure()) });
+    print({ ...what, launch: 'tuned', tuneMs, ...(await measure()) });
   }
   network.dispose();
   device.dispose();
