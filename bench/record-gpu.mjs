@@ -2,7 +2,8 @@
  * Measures II on the GPU, one process after the other, and writes what was measured to docs/benchmarks: training at the
  * official recipes' crops and images per GPU, the way from an image to its label map, products and DCNv3.
  *
- *   node bench/record-gpu.mjs [--node PATH] [--models T,S,B,L,XL,H] [--runs R] [--out DIR]
+ *   node bench/record-gpu.mjs [--parts training,inference,halves,products,dcnv3] [--models T,S,B,L,XL,H] [--runs R]
+ *     [--node PATH] [--out DIR]
  */
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,6 +16,7 @@ import { root, runScript } from './run-script.mjs';
 const { values } = parseArgs({
   options: {
     node: { type: 'string', default: process.execPath },
+    parts: { type: 'string', default: 'training,inference,halves,products,dcnv3' },
     models: { type: 'string', default: 'T,S,B,L,XL,H' },
     runs: { type: 'string', default: '10' },
     out: { type: 'string', default: join(root, 'docs/benchmarks') },
@@ -23,6 +25,10 @@ const { values } = parseArgs({
 const names = values.models.split(',');
 const date = new Date().toISOString();
 const [machine, node] = [describeMachine(), describeNode(values.node)];
+
+const ms = (/** @type {number} */ value) => `${Math.round(value)} ms`;
+const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(0)} %`;
+const teraflops = (/** @type {number} */ gflops) => (gflops / 1000).toFixed(1);
 
 /** @param {string} name */
 function trainingArguments(name) {
@@ -41,81 +47,107 @@ function official(name) {
 
 names.forEach(official);
 const inferenceArguments = ['packages/upernet/bench/webgpu.mjs', values.models];
-// Drawing the billion weights of H once is enough.
-const halvesArguments = ['packages/upernet/bench/webgpu.mjs', names.filter((name) => name !== 'H').join(), '--halves'];
-const productArguments = ['packages/tensor/bench/webgpu.mjs'];
-const dcnv3Arguments = ['packages/dcnv3/bench/webgpu.mjs'];
 
-const training = [];
-for (const name of names) {
-  const [measured] = await runScript(values.node, trainingArguments(name));
-  training.push({ model: name, official: official(name).published.trainSpeed, ...measured });
+/** What each part runs. @type {Readonly<Record<string, readonly (readonly string[])[]>>} */
+const offered = {
+  training: names.map(trainingArguments),
+  inference: [inferenceArguments],
+  halves: [[...inferenceArguments, '--halves']],
+  products: [['packages/tensor/bench/webgpu.mjs']],
+  dcnv3: [['packages/dcnv3/bench/webgpu.mjs']],
+};
+const parts = values.parts.split(',');
+for (const part of parts) {
+  if (!(part in offered)) throw new Error(`'${part}' is none of ${Object.keys(offered).join(', ')}`);
 }
-const inference = await runScript(values.node, inferenceArguments);
-if (halvesArguments[1]) inference.push(...(await runScript(values.node, halvesArguments)));
-const products = await runScript(values.node, productArguments);
-const dcnv3 = await runScript(values.node, dcnv3Arguments);
 
-const device = products[0].device;
-const report = { date, machine, node, commit: describeCommit(root), device, training, inference, products, dcnv3 };
-const stem = await writeReport(values.out, `${gpuStem(device)}-parts`, report, page(report));
+/** The documents of each part. @type {Record<string, any[]>} */
+const measured = {};
+for (const part of parts) {
+  measured[part] = [];
+  for (const args of offered[part]) measured[part].push(...(await runScript(values.node, args)));
+}
+
+/** As the device describes itself. @type {string} */
+const device = Object.values(measured)
+  .flat()
+  .flatMap(({ selection, device: described }) => [selection, described])
+  .find((text) => text?.startsWith('webgpu: '));
+const report = { date, machine, node, commit: describeCommit(root), device, ...measured };
+const stem = await writeReport(values.out, `${gpuStem(device)}-parts`, report, page());
 process.stdout.write(`${relative(process.cwd(), stem)}.md and .json\n`);
 
-/** @param {typeof report} of */
-function page({ commit, training: steps, inference: runs, products: [, arithmetic, copy, ...cases], dcnv3: points }) {
-  const ms = (/** @type {number} */ value) => `${Math.round(value)} ms`;
-  const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(0)} %`;
-  const teraflops = (/** @type {number} */ gflops) => (gflops / 1000).toFixed(1);
-  const first = steps[0];
-  const whole = first.trace.kernels.reduce((/** @type {number} */ sum, { milliseconds }) => sum + milliseconds, 0);
-  return `# Training, inference, products and DCNv3 on the GPU
+function page() {
+  const sections = {
+    ...{ training: trainingSection, inference: inferenceSection, products: productsSection, dcnv3: dcnv3Section },
+    // In the table of inference.
+    halves: () => '',
+  };
+  return `# II on the GPU
 
 [How to read and repeat this](./README.md). Measured by \`bench/record-gpu.mjs\`; all single times, and every kernel of a
 training iteration of each model, are in the JSON file beside this one.
 
 ${table(
   ['', ''],
-  [...where(date, machine, node), ['GPU', device.replace(/^webgpu: /, '')], ['II', `commit ${commit ?? 'unknown'}`]],
+  [
+    ...where(date, machine, node),
+    ['GPU', device.replace(/^webgpu: /, '')],
+    ['II', `commit ${report.commit ?? 'unknown'}`],
+  ],
 )}
 
-## Training
+${parts.map((part) => sections[part]()).join('')}## Commands
+
+\`\`\`sh
+node bench/record-gpu.mjs --node NODE --parts ${values.parts} --models ${values.models} --runs ${values.runs}
+${parts.flatMap((part) => offered[part].map((args) => `NODE ${args.join(' ')}`)).join('\n')}
+\`\`\`
+`;
+}
+
+function trainingSection() {
+  const steps = measured.training;
+  const [first] = steps;
+  const whole = first.trace.kernels.reduce((/** @type {number} */ sum, { milliseconds }) => sum + milliseconds, 0);
+  return `## Training
 
 One iteration of the official recipe on one GPU: its crop, its images per GPU, forward pass, both losses, backward pass and
-AdamW, in f32, each part waited for. Beside it what the official table gives for an A100 (PyTorch and CUDA, in 8 or 16 processes
+AdamW, in f32, each part waited for. Beside it what the official table gives for an A100 (PyTorch and CUDA, in processes
 that also exchange gradients).
 
 ${table(
   ['model', 'crop', 'images', 'checkpoints', 'forward', 'backward', 'optimiser', 'iteration', 'A100', 'activations'],
-  steps.map(({ model, size, batch, withCp, official: a100, ...step }) => [
-    ...[model, size.join('×'), batch, withCp ? 'yes' : ''],
-    ...[ms(step.forwardMs), ms(step.backwardMs), ms(step.stepMs)],
-    ...[
-      `**${(step.medianMs / 1000).toFixed(2)} s**`,
-      `${a100} s`,
-      `${(step.activationBytes / 2 ** 30).toFixed(1)} GiB`,
-    ],
+  steps.map((step, i) => [
+    ...[names[i], step.size.join('×'), step.batch, step.withCp ? 'yes' : ''],
+    ...[ms(step.forwardMs), ms(step.backwardMs), ms(step.stepMs), `**${(step.medianMs / 1000).toFixed(2)} s**`],
+    ...[`${official(names[i]).published.trainSpeed} s`, `${(step.activationBytes / 2 ** 30).toFixed(1)} GiB`],
   ]),
 )}
 
-The kernels of an iteration of ${first.model} that take longest, by the GPU's own clock:
+The kernels of an iteration of ${names[0]} that take longest, by the GPU's own clock:
 
 ${table(
   ['kernel', 'calls', 'time', 'share', 'steps'],
   first.trace.kernels
     .slice(0, 12)
-    .map(({ kernel, calls, milliseconds, steps: parts }) => [
-      ...[kernel, calls, `${milliseconds.toFixed(1)} ms`, percent(milliseconds / whole), parts.join(', ')],
+    .map(({ kernel, calls, milliseconds, steps: shaders }) => [
+      ...[kernel, calls, `${milliseconds.toFixed(1)} ms`, percent(milliseconds / whole), shaders.join(', ')],
     ]),
 )}
 
-## From the image to the label map
+`;
+}
 
-Random weights, one image, a recording replayed; the first run compiles kernels and packs weights. With weights and activations
-stored as f32, and as halves (\`weightStorage\`, \`activationStorage\`).
+function inferenceSection() {
+  return `## From the image to the label map
+
+Random weights, one image, a recording replayed; the first run compiles kernels and packs weights. \`f16\`: weights and
+activations are stored as halves (\`weightStorage\`, \`activationStorage\`).
 
 ${table(
   ['model', 'size', 'GMAC', 'stored', 'first run', 'median', 'fastest', 'TMAC/s', 'memory'],
-  runs
+  [...measured.inference, ...(measured.halves ?? [])]
     .filter(({ launch }) => launch === 'estimated')
     .map(({ model, size, gmacs, storage, warmupMs, medianMs, minMs, used }) => [
       ...[model, size.join('×'), gmacs, storage, ms(warmupMs), `${medianMs} ms`, `${minMs} ms`],
@@ -123,7 +155,12 @@ ${table(
     ]),
 )}
 
-## Products and convolutions
+`;
+}
+
+function productsSection() {
+  const [, arithmetic, copy, ...cases] = measured.products;
+  return `## Products and convolutions
 
 Multiply-adds in registers reach ${teraflops(arithmetic.gflops)} TFLOPS, a copy ${Math.round(copy.gigabytesPerSecond)} GB/s, counting
 what it reads and what it writes. Algorithms that save multiplications exceed the peak.
@@ -135,14 +172,18 @@ ${table(
   ]),
 )}
 
-## DCNv3
+`;
+}
+
+function dcnv3Section() {
+  return `## DCNv3
 
 Points within \`reach\` of their places on the grid. Bytes are those that must be moved at least; \`of relu\` compares their rate
 with that of an elementwise kernel on the same map.
 
 ${table(
   ['level', 'reach', 'forward', 'GB/s', 'of relu', 'gradient', 'equal bits in every run'],
-  points
+  measured.dcnv3
     .slice(1)
     .map(({ name, reach, ms: best, gigabytesPerSecond, ofCopy, gradientMs, deterministicMs }) => [
       ...[name, reach, `${best} ms`, Math.round(gigabytesPerSecond), percent(ofCopy)],
@@ -150,11 +191,5 @@ ${table(
     ]),
 )}
 
-## Commands
-
-\`\`\`sh
-node bench/record-gpu.mjs --node NODE --models ${values.models} --runs ${values.runs}
-${[...names.map(trainingArguments), inferenceArguments, halvesArguments, productArguments, dcnv3Arguments].map((args) => `NODE ${args.join(' ')}`).join('\n')}
-\`\`\`
 `;
 }

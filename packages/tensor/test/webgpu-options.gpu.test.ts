@@ -71,7 +71,8 @@ const double = defineKernel<{ x: Slot }, { y: Slot }, object>('double', {
 
 gpuTest('tuning measures each way to launch a kernel; a new device takes the table', async () => {
   const device = await openGpu();
-  const x = device.tensor(Float32Array.from({ length: 50_000 }, (_, i) => i));
+  // Enough for the fastest of GPUs to tell the ways apart.
+  const x = device.tensor(Float32Array.from({ length: 1_000_000 }, (_, i) => i));
   const run = (on: Device, input: Tensor): Tensor => {
     const y = on.empty(input.shape);
     on.enqueue(double, { inputs: { x: input }, outputs: { y }, params: {} });
@@ -85,13 +86,13 @@ gpuTest('tuning measures each way to launch a kernel; a new device takes the tab
   expect(runs).toBe(ways.length * 4);
   const [entries] = Object.values(table);
   // A workgroup for each element is far slower on any GPU.
-  const { invocations } = entries!['double, 65536']!;
+  const { invocations } = entries!['double, 1048576']!;
   expect([16, 64]).toContain(invocations);
-  expect((await run(device, x).readFloat32())[49_999]).toBe(99_998);
+  expect((await run(device, x).readFloat32())[999_999]).toBe(1_999_998);
 
   const next = await openGpu({ tuning: JSON.parse(JSON.stringify(table)) as TuningTable });
-  const traced = await next.trace(() => run(next, next.tensor(new Float32Array(50_000))));
-  expect(traced[0]!.steps[0]).toMatchObject({ step: 'double', launch: 'double, 65536' });
+  const traced = await next.trace(() => run(next, next.tensor(new Float32Array(1_000_000))));
+  expect(traced[0]!.steps[0]).toMatchObject({ step: 'double', launch: 'double, 1048576' });
   expect(await next.tune(() => {})).toEqual(table);
 });
 

@@ -136,6 +136,8 @@ interface TrainingReport {
   readonly batch: number;
   readonly withCp: boolean;
   readonly device: string;
+  /** What the device is, in its own words. */
+  readonly selection: string;
   /** null for devices without worker threads. */
   readonly threads: number | null;
   /** Medians, each part by itself. */
@@ -185,7 +187,8 @@ export async function benchTraining(
     const trace = flags.trace ? await stoppable(traceTask(task.trace(), threads), signal) : null;
     const middle = (of: (times: IterationTimes) => number): number => tenths(median(times.map(of)));
     const report: TrainingReport = {
-      ...{ title, size, batch, withCp: flags.withCp ?? false, device: model.device.name, threads },
+      ...{ title, size, batch, withCp: flags.withCp ?? false },
+      ...{ device: model.device.name, selection: model.device.selection, threads },
       medianMs: middle(whole),
       forwardMs: middle((t) => t.forwardMs),
       backwardMs: middle((t) => t.backwardMs),
