@@ -3,7 +3,7 @@
  * official recipes' crops and images per GPU, the way from an image to its label map, products and DCNv3.
  *
  *   node bench/record-gpu.mjs [--parts training,inference,halves,products,dcnv3] [--models T,S,B,L,XL,H] [--runs R]
- *     [--node PATH] [--out DIR]
+ *     [--tune] [--node PATH] [--out DIR]
  */
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,11 +19,13 @@ const { values } = parseArgs({
     parts: { type: 'string', default: 'training,inference,halves,products,dcnv3' },
     models: { type: 'string', default: 'T,S,B,L,XL,H' },
     runs: { type: 'string', default: '10' },
+    tune: { type: 'boolean', default: false },
     out: { type: 'string', default: join(root, 'docs/benchmarks') },
   },
 });
 const names = values.models.split(',');
 const date = new Date().toISOString();
+const tune = values.tune ? ['--tune'] : [];
 const [machine, node] = [describeMachine(), describeNode(values.node)];
 
 const ms = (/** @type {number} */ value) => `${Math.round(value)} ms`;
@@ -35,7 +37,7 @@ function trainingArguments(name) {
   const { training, config } = official(name);
   const what = ['--model', name, '--device', 'webgpu', '--train', '--batch', String(training.imagesPerGpu)];
   const withCp = config.backbone.withCp ? ['--with-cp'] : [];
-  return ['packages/zoo/bin/ii.js', 'bench', ...what, ...withCp, '--runs', values.runs, '--trace', '--json'];
+  return ['packages/zoo/bin/ii.js', 'bench', ...what, ...withCp, ...tune, '--runs', values.runs, '--trace', '--json'];
 }
 
 /** @param {string} name */
@@ -46,7 +48,7 @@ function official(name) {
 }
 
 names.forEach(official);
-const inferenceArguments = ['packages/upernet/bench/webgpu.mjs', values.models];
+const inferenceArguments = ['packages/upernet/bench/webgpu.mjs', values.models, ...tune];
 
 /** What each part runs. @type {Readonly<Record<string, readonly (readonly string[])[]>>} */
 const offered = {
@@ -100,7 +102,7 @@ ${table(
 ${parts.map((part) => sections[part]()).join('')}## Commands
 
 \`\`\`sh
-node bench/record-gpu.mjs --node NODE --parts ${values.parts} --models ${values.models} --runs ${values.runs}
+node bench/record-gpu.mjs --node NODE --parts ${values.parts} --models ${values.models} --runs ${values.runs}${values.tune ? ' --tune' : ''}
 ${parts.flatMap((part) => offered[part].map((args) => `NODE ${args.join(' ')}`)).join('\n')}
 \`\`\`
 `;
@@ -117,9 +119,21 @@ AdamW, in f32, each part waited for. Beside it what the official table gives for
 that also exchange gradients).
 
 ${table(
-  ['model', 'crop', 'images', 'checkpoints', 'forward', 'backward', 'optimiser', 'iteration', 'A100', 'activations'],
+  [
+    'model',
+    'crop',
+    'images',
+    'checkpoints',
+    'launch',
+    'forward',
+    'backward',
+    'optimiser',
+    'iteration',
+    'A100',
+    'activations',
+  ],
   steps.map((step, i) => [
-    ...[names[i], step.size.join('×'), step.batch, step.withCp ? 'yes' : ''],
+    ...[names[i], step.size.join('×'), step.batch, step.withCp ? 'yes' : '', step.tuned ? 'tuned' : 'estimated'],
     ...[ms(step.forwardMs), ms(step.backwardMs), ms(step.stepMs), `**${(step.medianMs / 1000).toFixed(2)} s**`],
     ...[`${official(names[i]).published.trainSpeed} s`, `${(step.activationBytes / 2 ** 30).toFixed(1)} GiB`],
   ]),
@@ -143,14 +157,15 @@ function inferenceSection() {
   return `## From the image to the label map
 
 Random weights, one image, a recording replayed; the first run compiles kernels and packs weights. \`f16\`: weights and
-activations are stored as halves (\`weightStorage\`, \`activationStorage\`).
+activations are stored as halves (\`weightStorage\`, \`activationStorage\`). \`tuned\`: with launch parameters that \`device.tune\`
+measured.
 
 ${table(
-  ['model', 'size', 'GMAC', 'stored', 'first run', 'median', 'fastest', 'TMAC/s', 'memory'],
+  ['model', 'size', 'GMAC', 'stored', 'launch', 'first run', 'median', 'fastest', 'TMAC/s', 'memory'],
   [...measured.inference, ...(measured.halves ?? [])]
-    .filter(({ launch }) => launch === 'estimated')
-    .map(({ model, size, gmacs, storage, warmupMs, medianMs, minMs, used }) => [
-      ...[model, size.join('×'), gmacs, storage, ms(warmupMs), `${medianMs} ms`, `${minMs} ms`],
+    .filter(({ launch }) => launch !== undefined)
+    .map(({ model, size, gmacs, storage, launch, warmupMs, medianMs, minMs, used }) => [
+      ...[model, size.join('×'), gmacs, storage, launch, ms(warmupMs), `${medianMs} ms`, `${minMs} ms`],
       ...[(gmacs / medianMs).toFixed(1), `${(used / 2 ** 30).toFixed(2)} GiB`],
     ]),
 )}

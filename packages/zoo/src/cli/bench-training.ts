@@ -14,6 +14,7 @@ import {
 import { layerDecayGroups, type Segmentor, type UperNet } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
+import { tuneTask } from './bench-tune.js';
 import { median, tenths } from './figures.js';
 import type { Session } from './session.js';
 import { stoppable } from './stoppable.js';
@@ -140,6 +141,8 @@ interface TrainingReport {
   readonly selection: string;
   /** null for devices without worker threads. */
   readonly threads: number | null;
+  /** Whether launch parameters were measured first. */
+  readonly tuned: boolean;
   /** Medians, each part by itself. */
   readonly medianMs: number;
   readonly forwardMs: number;
@@ -162,6 +165,7 @@ export interface TrainingBench {
   readonly runs: number;
   readonly withCp?: true;
   readonly trace?: true;
+  readonly tune?: true;
 }
 
 /** Times training iterations and prints the report. */
@@ -169,11 +173,13 @@ export async function benchTraining(
   model: Segmentor,
   title: string,
   flags: TrainingBench,
-  { output, progress, signal }: Session,
+  session: Session,
 ): Promise<void> {
+  const { output, progress, signal } = session;
   const { size, batch, runs } = flags;
   const task = new TrainingTask(model, size, batch);
   try {
+    if (flags.tune) await tuneTask(model.device, () => task.run(), session);
     const whole = ({ forwardMs, backwardMs, stepMs }: IterationTimes): number => forwardMs + backwardMs + stepMs;
     const warmupMs = whole(await stoppable(task.run(), signal));
     const times: IterationTimes[] = [];
@@ -188,7 +194,12 @@ export async function benchTraining(
     const middle = (of: (times: IterationTimes) => number): number => tenths(median(times.map(of)));
     const report: TrainingReport = {
       ...{ title, size, batch, withCp: flags.withCp ?? false },
-      ...{ device: model.device.name, selection: model.device.selection, threads },
+      ...{
+        device: model.device.name,
+        selection: model.device.selection,
+        threads,
+        tuned: (flags.tune ?? false) && model.device.name === 'webgpu',
+      },
       medianMs: middle(whole),
       forwardMs: middle((t) => t.forwardMs),
       backwardMs: middle((t) => t.backwardMs),

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { IIError, Random, resizeArgmax, scope, type Capture, type Tensor } from '@ii/tensor';
+import { IIError, Random, resizeArgmax, scope, type Capture, type Tensor, type TraceEntry } from '@ii/tensor';
 import { createUperNet, type Segmentor } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 import { countModel, findModel } from '../registry.js';
@@ -12,6 +12,7 @@ import type { Session } from './session.js';
 import { stoppable } from './stoppable.js';
 import { alignColumns, showBytes, showDuration, showSize } from './table.js';
 import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
+import { tuneTask } from './bench-tune.js';
 import { median, tenths } from './figures.js';
 import { untrainedWeights } from './untrained-weights.js';
 
@@ -19,6 +20,7 @@ interface BenchFlags extends ModelFlags, DeviceFlags {
   readonly size?: InputSize;
   readonly runs: number;
   readonly trace?: true;
+  readonly tune?: true;
   readonly train?: true;
   readonly batch: number;
   readonly withCp?: true;
@@ -47,6 +49,7 @@ export function addBench(program: Command, session: Session): void {
     .addOption(new Option('--runs <n>', 'timed runs, after one to warm up').argParser(countUpTo(MAX_RUNS)).default(5))
     .option('--seed <n>', 'of the untrained weights (default: 0)', parseSeed)
     .option('--trace', 'then run once more and show the time of every kernel')
+    .option('--tune', "measure the GPU's launch parameters for this work first (device.tune), and run with the fastest")
     .option('--train', 'time training iterations instead: forward pass, losses, backward pass, AdamW')
     .addOption(new Option('--batch <n>', 'images of a training iteration').argParser(countUpTo(MAX_BATCH)).default(2))
     .option('--with-cp', 'training with checkpoints: blocks are computed again in the backward pass')
@@ -98,11 +101,13 @@ async function benchInference(
   model: Segmentor,
   chosen: ChosenModel,
   flags: InferenceBench,
-  { output, progress, signal }: Session,
+  session: Session,
 ): Promise<void> {
+  const { output, progress, signal } = session;
   const { size, threads, loadMs } = flags;
   const task = new LabelTask(model, size);
   try {
+    if (flags.tune) await tuneTask(model.device, () => task.runPlainly(), session);
     const warmupMs = await milliseconds(() => stoppable(task.warmUp(), signal));
     const runsMs: number[] = [];
     for (let run = 0; run < flags.runs; run++) {
@@ -113,10 +118,12 @@ async function benchInference(
     // Taken before a trace, which is another way to run.
     const peakRssBytes = process.resourceUsage().maxRSS * 1024;
     const onWasm = model.device.name === 'wasm';
-    const trace = flags.trace ? await stoppable(traceTask(task.trace(), onWasm ? threads : null), signal) : null;
+    const entries = (): Promise<TraceEntry[]> => model.device.trace(() => task.runPlainly());
+    const trace = flags.trace ? await stoppable(traceTask(entries(), onWasm ? threads : null), signal) : null;
     const report: BenchReport = {
       ...{ model: chosen.name, title: chosen.title, weights: chosen.weights, size },
       ...{ device: model.device.name, selection: model.device.selection, threads: onWasm ? threads : null },
+      tuned: (flags.tune ?? false) && model.device.name === 'webgpu',
       medianMs: tenths(median(runsMs)),
       minMs: tenths(Math.min(...runsMs)),
       ...{ warmupMs: tenths(warmupMs), loadMs: tenths(loadMs), runsMs: runsMs.map(tenths) },
@@ -182,10 +189,10 @@ class LabelTask {
     }
   }
 
-  /** One run, not the recorded one: a recording is replayed without its kernels' names. */
-  async trace(): ReturnType<Segmentor['device']['trace']> {
+  /** Enqueues one run, not the recorded one: a recording is replayed without its kernels' names. */
+  runPlainly(): void {
     using image = this.#image();
-    return await this.#model.device.trace(() => this.#labels(image).dispose());
+    this.#labels(image).dispose();
   }
 
   dispose(): void {
@@ -212,6 +219,8 @@ interface BenchReport {
   readonly selection: string;
   /** null for devices without worker threads. */
   readonly threads: number | null;
+  /** Whether launch parameters were measured first. */
+  readonly tuned: boolean;
   readonly medianMs: number;
   readonly minMs: number;
   /** The first run: weights are prepared, and the work is recorded. */

@@ -129,8 +129,10 @@ describe('ii bench', () => {
   });
 
   it('runs a configuration without weights, on a device without threads', async () => {
-    const result = await report('--config', at('tiny.json'), '--size', '32x32', '--runs', '2', '--device', 'reference');
-    expect(result).toMatchObject({ model: null, device: 'reference', threads: null });
+    const flags = ['--size', '32x32', '--runs', '2', '--device', 'reference', '--tune'];
+    const result = await report('--config', at('tiny.json'), ...flags);
+    // Only GPUs have launch parameters to choose from.
+    expect(result).toMatchObject({ model: null, device: 'reference', threads: null, tuned: false });
     expect(result.macs).toBe(Math.round(upernetFlops(tinyConfig, [32, 32])));
   });
 
