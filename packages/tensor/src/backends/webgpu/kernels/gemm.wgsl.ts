@@ -89,8 +89,8 @@ export function gemmWgsl({ tile, declarations, left, right, result }: GemmParts)
     ...(oneColumn ? [`    let column = columnAt(${step4} + local % ${depth4}u, matrix);`] : []),
     ...leftPieces.map(({ row, at, guard }, i) => {
       const column = oneColumn ? 'column' : `columnAt(${step4} + ${at}, matrix)`;
-      const place = ofRows ? `(${step4}) * 4u + ${at}, firstRow / 4u + ${row}, fromLeft` : `${row}, ${column}`;
-      return `    ${guard}{ leftPiece${i} = loadLeft(${place}); }`;
+      const from = ofRows ? `(${step4}) * 4u + ${at}, firstRow / 4u + ${row}, fromLeft` : `${row}, ${column}`;
+      return `    ${guard}{ leftPiece${i} = loadLeft(${from}); }`;
     }),
     ...rightPieces.map(({ at, column, guard }, i) => {
       const place = `(${step4}) * 4u + ${at}, firstColumn4 + ${column}`;
