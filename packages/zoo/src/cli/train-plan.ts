@@ -25,6 +25,7 @@ export interface TrainFlags extends DeviceFlags {
   readonly workers?: number;
   readonly onError: 'fail' | 'skip';
   readonly checkNumerics?: true;
+  readonly deterministic?: true;
 }
 
 /** Everything that can be refused before a device is made. */

@@ -28,6 +28,7 @@ export function addTrain(program: Command, session: Session): void {
       )
       .option('--check-numerics', 'look at the result of every kernel and name the first that is not finite; slow'),
   )
+    .option('--deterministic', 'equal bits in every run on a GPU, too; slower there')
     .option('--workers <n>', 'threads that load photos; 0: none (default: 1 on wasm, else up to 8)', parseThreads)
     .action((flags: TrainFlags, command: Command) => {
       const { quiet = false } = command.optsWithGlobals<{ quiet?: boolean }>();
@@ -39,9 +40,12 @@ async function run(flags: TrainFlags, session: Session, quiet: boolean): Promise
   const { signal, output } = session;
   const opened = await openTraining(flags, signal);
   let device: Device | undefined;
+  let release: (() => Promise<void>) | undefined;
   try {
     const directory = await nodeWorkDirectory(flags.workDir);
-    device = await createDevice(flags.device, deviceOptions(flags));
+    ({ release } = directory);
+    const { deterministic = false } = flags;
+    device = await createDevice(flags.device, { ...deviceOptions(flags), deterministic });
     const { plan, dataset, validation, checkpoint } = opened;
     const { result, best } = await withLoader(flags, opened, device, async (load) =>
       runToEnd(
@@ -68,6 +72,7 @@ async function run(flags: TrainFlags, session: Session, quiet: boolean): Promise
     session.progress.clear();
     device?.dispose();
     await opened.checkpoint?.close();
+    await release?.();
   }
 }
 

@@ -1,8 +1,8 @@
 /** `ii train` as a person meets it; the runner's own tests are in `test/training`. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -112,6 +112,18 @@ describe('ii train', () => {
     expect(latest).toBe(wholeLatest);
     // Nothing of a checkpoint that was being written is left.
     expect((await readdir(at('killed'))).sort()).toEqual(['best.safetensors', 'latest.safetensors', 'train.log.json']);
+  });
+
+  it('leaves a work directory alone that another process trains in', async () => {
+    await mkdir(at('taken'));
+    // The parent of this process is at work for as long as this test.
+    await writeFile(at('taken/.in-use'), `${process.ppid} ${hostname()}`);
+    const { status, stderr } = await ii(...args('taken'));
+    expect(status).toBe(1);
+    expect(stderr).toContain(`process ${process.ppid} on ${hostname()} works in ${at('taken')}`);
+    expect(await readdir(at('taken'))).toEqual(['.in-use']);
+    await writeFile(at('taken/.in-use'), '7 another-machine');
+    expect((await ii(...args('taken'))).stderr).toContain('process 7 on another-machine works in');
   });
 
   it('stops by Ctrl-C with a checkpoint that --resume goes on from', async () => {

@@ -156,7 +156,7 @@ function describe(
     machine.subgroups ? 'subgroups' : 'no subgroups',
   ];
   return {
-    machine,
+    machine: { ...machine, software },
     software,
     adapter: names.join(', ') || 'unknown',
     description: `${whose}${title} (${traits.join(', ')})`,

@@ -98,6 +98,8 @@ export interface WebGpuMachine {
   readonly maxInvocations: number;
   /** Workgroups along one axis of a grid. At least 65,535. */
   readonly maxWorkgroupsPerDimension: number;
+  /** Whether the adapter is the CPU in disguise: there, long shaders take longer to compile than they save. Default: false. */
+  readonly software?: boolean;
   /** As the adapter describes itself, lower case, possibly empty: for choices by kind of GPU and tuning tables. */
   readonly vendor: string;
   readonly architecture: string;

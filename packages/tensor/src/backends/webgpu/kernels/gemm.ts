@@ -48,6 +48,7 @@ export interface Product extends ProductShape {
 
 interface GemmParams {
   readonly tile: Tile;
+  readonly unrolled: boolean;
   /** Whether every step along the sums fills the tile's depth. */
   readonly whole: boolean;
   readonly left: LeftOperand;
@@ -67,10 +68,10 @@ function gemmBlock(left: LeftOperand, right: RightOperand): AnyUniforms {
 }
 
 const gemmShader = defineShader('gemm', (params: GemmParams) => {
-  const { tile, whole, left, right, leftEncoding, rightEncoding, result } = params;
+  const { tile, unrolled, whole, left, right, leftEncoding, rightEncoding, result } = params;
   const operands = [leftBuffer(left, leftEncoding).declaration, rightBuffer(right, rightEncoding).declaration];
   return gemmWgsl({
-    tile,
+    ...{ tile, unrolled },
     declarations: `${storage(...operands, ...resultStorage(result))}\n${gemmBlock(left, right).wgsl}`,
     left: leftWgsl(left, leftEncoding, whole),
     right: rightWgsl(right, rightEncoding, whole),
@@ -156,7 +157,7 @@ export function launchProduct(p: Product, { tile, splits, shapes }: Launch, mach
     : { partial: false, vectors, encoding, epilogue };
   const launch = shapes === undefined ? {} : { launch: shapes };
   const step: WebGpuStep = {
-    shader: gemmShader({ tile, whole, left, right, ...encodingsOf(p, machine), result }),
+    shader: gemmShader({ tile, unrolled: !machine.software, whole, left, right, ...encodingsOf(p, machine), result }),
     bindings: [read(p.leftFrom), read(p.rightFrom), ...(partial ? [write(partial)] : finish)],
     uniforms: gemmBlock(left, right).words({ firstMatrix: 0, ...sizes, ...p.uniforms }),
     workgroups: linearGrid(blocks, machine),

@@ -23,6 +23,8 @@ export interface LeftOperandWgsl extends OperandWgsl {
 /** The parts of the shader; their functions may read the uniforms {@link gemmUniforms} and more of their own. */
 export interface GemmParts {
   readonly tile: Tile;
+  /** Whether the steps of a tile are written out one by one, which is worth a third of the time on a GPU. */
+  readonly unrolled: boolean;
   readonly declarations: string;
   /**
    * Of vectors along the sum: declares the types `Row` and `Column`, `rowAt(row, matrix) -> Row`,
@@ -51,7 +53,7 @@ export const gemmUniforms = [
   ...['rowTiles', 'columnTiles', 'blocks'],
 ] as const;
 
-export function gemmWgsl({ tile, declarations, left, right, result }: GemmParts): string {
+export function gemmWgsl({ tile, unrolled, declarations, left, right, result }: GemmParts): string {
   const { rows, columns, depth, invocationRows, invocationColumns, prefetch } = tile;
   const invocations = invocationsOf(tile);
   const [depth4, rows4, columns4] = [depth / 4, rows / 4, columns / 4];
@@ -135,7 +137,7 @@ ${lines(rightPieces.map((_, i) => `  var rightPiece${i} = vec4<f32>();`))}
 ${prefetch ? lines(['  {', ...load('step4'), '  }']) : ''}
   for (; step4 < end4; step4 += ${depth4}u) {
 ${lines(prefetch ? [...stage, ...loadNext] : [...load('step4'), ...stage])}
-${lines(range(depth4).map((at) => (ofRows ? multiplyRows(at) : multiplyDepths(at))))}
+${unrolled ? lines(range(depth4).map((at) => multiply(`${at}u`))) : `    for (var at = 0u; at < ${depth4}u; at++) {\n${multiply('at')}\n    }`}
     workgroupBarrier();
   }
 
@@ -149,36 +151,34 @@ ${lines(
 }
 `;
 
-  /** Four terms of the sums, with vectors along them. The steps are unrolled, which is worth a third of the time. */
-  function multiplyDepths(at: number): string {
-    return lines([
-      '    {',
-      ...blockRows.map((r) => `      let left${r} = leftTile[(${tileRow(r)}) * ${pitch}u + ${at}u];`),
-      ...[...'xyzw'].map((lane, i) => multiplyAdd(at * 4 + i, (r) => `left${r}.${lane}`)),
-      '    }',
-    ]);
-  }
-
-  /** Four terms of the sums, with vectors of rows. */
-  function multiplyRows(at: number): string {
+  /** Four terms of every sum: those of a step `at`, in WGSL. */
+  function multiply(at: string): string {
+    const vectorsOf = (count: number, place: (r: number) => string): string[] =>
+      range(count).map((r) => `      let left${r} = leftTile[${place(r)}];`);
+    if (!ofRows) {
+      return lines([
+        '    {',
+        ...vectorsOf(invocationRows, (r) => `(${tileRow(r)}) * ${pitch}u + ${at}`),
+        ...[...'xyzw'].map((lane, i) => multiplyAdd(at, i, (r) => `left${r}.${lane}`)),
+        '    }',
+      ]);
+    }
     return lines(
-      range(4).map((i) => {
-        const depthAt = at * 4 + i;
-        const vectors = range(invocationRows / 4).map(
-          (r) => `      let left${r} = leftTile[${depthAt * rows4}u + down + ${r * down}u];`,
-        );
-        return lines(['    {', ...vectors, multiplyAdd(depthAt, (r) => `left${r >> 2}.${'xyzw'[r % 4]!}`), '    }']);
-      }),
+      range(4).flatMap((i) => [
+        '    {',
+        ...vectorsOf(invocationRows / 4, (r) => `(${at} * 4u + ${i}u) * ${rows4}u + down + ${r * down}u`),
+        multiplyAdd(at, i, (r) => `left${r >> 2}.${'xyzw'[r % 4]!}`),
+        '    }',
+      ]),
     );
   }
 
-  /** One term of every sum. */
-  function multiplyAdd(depthAt: number, leftOf: (row: number) => string): string {
+  /** One term of every sum: the step's term `number`. */
+  function multiplyAdd(at: string, number: number, leftOf: (row: number) => string): string {
+    const row = `(${at} * 4u + ${number}u) * ${columns4}u`;
     return lines([
       '      {',
-      ...blockColumns.map(
-        (c) => `        let right${c} = rightTile[${depthAt * columns4}u + across + ${c * across}u];`,
-      ),
+      ...blockColumns.map((c) => `        let right${c} = rightTile[${row} + across + ${c * across}u];`),
       ...blockRows.map((r) => {
         const sums = blockColumns.map((c) => `sum${r}_${c} = fma(vec4<f32>(${leftOf(r)}), right${c}, sum${r}_${c});`);
         return `        ${sums.join(' ')}`;

@@ -134,15 +134,17 @@ export function chooseLaunch(
 function estimateTile(shape: ProductShape, machine: TileMachine, takes: (tile: Tile) => boolean): Tile {
   // The last tile fits the least that WebGPU lets a device offer.
   let best = tiles.at(-1)!;
-  let bestTime = Infinity;
+  let least = { time: Infinity, throughput: Infinity };
   const mostSums = fewRegisters.vendors.includes(machine.vendor) ? fewRegisters.sums : Infinity;
   for (const candidate of fitting(machine, takes)) {
     const { tile } = candidate;
     if (tile.invocationRows * tile.invocationColumns > mostSums) continue;
-    const { time } = estimate(shape, candidate);
-    if (time >= bestTime) continue;
+    const estimated = estimate(shape, candidate);
+    const { time, throughput } = estimated;
+    // Of equals the one that leaves more of the device to others.
+    if (time > least.time || (time === least.time && throughput >= least.throughput)) continue;
     best = tile;
-    bestTime = time;
+    least = estimated;
   }
   return best;
 }
@@ -151,7 +153,7 @@ function estimateTile(shape: ProductShape, machine: TileMachine, takes: (tile: T
 function estimate(
   { matrices, m, n, k }: ProductShape,
   { tile, efficiency }: Candidate,
-): { time: number; splits: number } {
+): { time: number; throughput: number; splits: number } {
   const { rows, columns, invocationRows, invocationColumns } = tile;
   const blocks = matrices * Math.ceil(m / rows) * Math.ceil(n / columns);
   // A workgroup that has a unit to itself, by what its invocations wait for and by what the unit computes.
@@ -162,7 +164,7 @@ function estimate(
   const wanted = Math.floor((2 * alone) / throughput);
   const splits = Math.max(1, Math.min(wanted, Math.floor(k / leastDepth), mostSplits));
   // At the end some units have a last turn, and others wait.
-  return { time: Math.max(alone / splits, throughput + turn / (2 * splits)), splits };
+  return { time: Math.max(alone / splits, throughput + turn / (2 * splits)), throughput, splits };
 }
 
 /** Invocations that keep a device busy: a middle way between integrated and large discrete ones. */
