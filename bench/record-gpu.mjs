@@ -115,7 +115,7 @@ function trainingSection() {
   return `## Training
 
 One iteration of the official recipe on one GPU: its crop, its images per GPU, forward pass, both losses, backward pass and
-AdamW, in f32, each part waited for. Beside it what the official table gives for an A100 (PyTorch and CUDA, in processes
+AdamW, in f32; for the times of its parts, each is waited for. Beside it what the official table gives for an A100 (PyTorch and CUDA, in processes
 that also exchange gradients).
 
 ${table(

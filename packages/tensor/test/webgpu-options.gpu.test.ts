@@ -84,6 +84,8 @@ gpuTest('tuning measures each way to launch a kernel; a new device takes the tab
     run(device, x).dispose();
   });
   expect(runs).toBe(ways.length * 4);
+  // Through OpenGL there are no timestamps, and work is reported as done before it is: all ways take the same time.
+  if (device.selection.includes('OpenGL')) return;
   const [entries] = Object.values(table);
   // A workgroup for each element is far slower on any GPU.
   const { invocations } = entries!['double, 1048576']!;

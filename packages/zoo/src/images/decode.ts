@@ -66,7 +66,10 @@ export async function decodeImage(
   const input: SharpOptions = { failOn: 'error', autoOrient: true, ignoreIcc: true, limitInputPixels: false };
   const describe = (cause: unknown): FormatError => {
     const detail = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause);
-    const truncated = /premature end|read error|truncated|unable to parse|not enough data|end of/i.test(detail);
+    // The library keeps its messages in one place for all threads, where one may take another's: then it says 'Unknown error'.
+    const truncated = /premature end|read error|truncated|unable to parse|not enough data|end of|unknown error/i.test(
+      detail,
+    );
     const reason = truncated ? 'is truncated or corrupt: get the whole file again' : 'is corrupt';
     return new FormatError(`${name} ${reason} (${detail})`, { cause });
   };
