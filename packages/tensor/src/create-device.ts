@@ -85,7 +85,7 @@ async function wasmDevice(options: DeviceOptions, why: string): Promise<Device> 
 async function webGpuDevice(options: DeviceOptions, software: boolean): Promise<Device> {
   const { acquireGpu } = await import('./backends/webgpu/adapter.js');
   const acquired = await acquireGpu(options);
-  if (acquired.software && acquired.owned && !software) {
+  if (acquired.machine.software && acquired.owned && !software) {
     acquired.device.destroy();
     throw new DeviceUnavailableError('webgpu', `there is no GPU, only ${acquired.description}`);
   }

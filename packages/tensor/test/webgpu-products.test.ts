@@ -140,16 +140,8 @@ describe('launch parameters', () => {
     }
   });
 
-  test('the large convolution of the head has a large tile and whole sums', () => {
-    const { tile: chosen, splits } = launch(128 * 128, 512, 9 * 512);
-    expect(chosen.rows * chosen.columns).toBeGreaterThanOrEqual(128 * 64);
-    expect(splits).toBe(1);
-  });
-
-  test('workgroups do not leave most of a large GPU waiting for the last of them', () => {
-    // The deepest level of InternImage-H: 140 tiles of 128×128 would take two turns of 132 units.
-    const { rows, columns } = launch(28 * 28, 2560, 2560).tile;
-    expect(Math.ceil(784 / rows) * Math.ceil(2560 / columns)).toBeGreaterThan(256);
+  test('the large convolution of the head has the largest tile and whole sums', () => {
+    expect(launch(128 * 128, 512, 9 * 512)).toMatchObject({ tile: tiles[0], splits: 1 });
   });
 
   test('long sums over few pixels are split', () => {
@@ -162,14 +154,14 @@ describe('launch parameters', () => {
 
   test('those that were measured take the place of the estimates, if the device can run them', () => {
     const shape = { matrices: 1, m: 128 * 128, n: 512, k: 9 * 512 };
-    const { shapes, tile: estimated } = chooseLaunch(shape, desktop, 'image');
+    const { shapes } = chooseLaunch(shape, desktop, 'image');
     expect(shapes).toBe('product of image, 1×16384×512×4096');
     const chosen = (parameters: object, on = desktop) => {
       const launches = new Launches('a GPU', { 'a GPU': { [shapes!]: { ...parameters } } });
       return chooseLaunch(shape, { ...on, launches }, 'image').tile;
     };
     expect(chosen(tiles[5]!)).toBe(tiles[5]);
-    expect(chosen({ ...tiles[5]!, rows: 65 })).toBe(estimated);
+    expect(chosen({ ...tiles[5]!, rows: 65 })).toBe(tiles[0]);
     const small = { ...desktop, maxInvocations: 64 };
     expect(invocationsOf(tiles[0]!)).toBeGreaterThan(64);
     expect(invocationsOf(chosen(tiles[0]!, small))).toBeLessThanOrEqual(64);

@@ -174,7 +174,7 @@ describe.each(golden.cases.map((each) => [each.id, each] as const))('the groups 
 
 /** Where nothing is rounded to float32, nothing parts: all of the recipe is the original's. */
 test.for(golden.cases.map((each) => [each.id, each] as const))(
-  '%s in float64 is PyTorch from the first step to the last weight',
+  '%s in float64 is PyTorch',
   { timeout: 600_000 },
   async ([id, expected]) => {
     using oracle = await createDevice('reference');

@@ -41,8 +41,6 @@ export interface AcquiredGpu {
   readonly adapter: string;
   /** For a person: the adapter and what it can do. */
   readonly description: string;
-  /** Whether the adapter is the CPU in disguise. */
-  readonly software: boolean;
 }
 
 /** Limits that are raised to what the adapter has; all others stay at WebGPU's defaults. */
@@ -141,7 +139,7 @@ function describe(
   device: GPUDevice,
   info: GPUAdapterInfo | undefined,
   whose: string,
-): Pick<AcquiredGpu, 'machine' | 'adapter' | 'description' | 'software'> {
+): Pick<AcquiredGpu, 'machine' | 'adapter' | 'description'> {
   const machine = machineOf(device, info);
   const names = [info?.vendor, info?.architecture, info?.description, info?.device].filter((name) => name);
   const software = info?.isFallbackAdapter === true || softwareNames.test(names.join(' '));
@@ -157,7 +155,6 @@ function describe(
   ];
   return {
     machine: { ...machine, software },
-    software,
     adapter: names.join(', ') || 'unknown',
     description: `${whose}${title} (${traits.join(', ')})`,
   };

@@ -1,7 +1,7 @@
 import { usage } from './constants.js';
 import { maxUniformWords } from './program.js';
 
-const slotBytes = 256;
+const slotBytes = maxUniformWords * Uint32Array.BYTES_PER_ELEMENT;
 const slots = 4096;
 
 /** The uniform words of a step, and where they were placed last. */

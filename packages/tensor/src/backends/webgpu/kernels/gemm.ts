@@ -48,6 +48,7 @@ export interface Product extends ProductShape {
 
 interface GemmParams {
   readonly tile: Tile;
+  /** Not on software GPUs. */
   readonly unrolled: boolean;
   /** Whether every step along the sums fills the tile's depth. */
   readonly whole: boolean;

@@ -54,19 +54,18 @@ const shaped = (
 ): Tile => ({ rows, columns, depth, invocationRows, invocationColumns, prefetch });
 
 /**
- * Tiles by falling size. The efficiencies of the large ones follow measurements on an H200, where 128×128 and 128×64 reach two
- * thirds of the arithmetic peak; those of the others are estimates from how many multiply-adds there are per element read
- * from workgroup memory. A tuner that measures replaces them.
+ * Tiles by falling size. The efficiencies are estimates from how many multiply-adds there are per element read from
+ * workgroup memory; a tuner that measures replaces them.
  */
 const candidates: readonly Candidate[] = [
   { tile: shaped(128, 128, 16, 8, 8, true), efficiency: 1 },
   { tile: shaped(128, 128, 8, 8, 8, true), efficiency: 0.87 },
-  { tile: shaped(128, 64, 16, 8, 8, true), efficiency: 0.98 },
-  { tile: shaped(64, 64, 16, 8, 8, true), efficiency: 0.92 },
+  { tile: shaped(128, 64, 16, 8, 8, true), efficiency: 0.95 },
+  { tile: shaped(64, 64, 16, 8, 8), efficiency: 0.85 },
   { tile: shaped(64, 64, 16, 4, 8), efficiency: 0.8 },
   { tile: shaped(128, 32, 16, 8, 4), efficiency: 0.7 },
   { tile: shaped(64, 32, 16, 4, 8), efficiency: 0.65 },
-  { tile: shaped(32, 32, 16, 4, 4), efficiency: 0.55 },
+  { tile: shaped(32, 32, 16, 4, 4), efficiency: 0.5 },
   { tile: shaped(64, 16, 16, 4, 4), efficiency: 0.42 },
   { tile: shaped(16, 64, 16, 4, 4), efficiency: 0.4 },
   { tile: shaped(64, 8, 16, 4, 4), efficiency: 0.25 },
@@ -75,8 +74,8 @@ const candidates: readonly Candidate[] = [
   { tile: shaped(8, 8, 16, 1, 4), efficiency: 0.02 },
 ];
 
-/** Units that run workgroups, and what each of them computes side by side: those of a large discrete device. */
-const [units, lanes] = [128, 128];
+/** Invocations that keep a device busy: a middle way between integrated and large discrete ones. */
+const busyInvocations = 2 ** 15;
 /** What an invocation does per term besides its sums, in multiply-adds. */
 const stagingCost = 8;
 /** Least terms that a part of a split sum has. */
@@ -134,17 +133,15 @@ export function chooseLaunch(
 function estimateTile(shape: ProductShape, machine: TileMachine, takes: (tile: Tile) => boolean): Tile {
   // The last tile fits the least that WebGPU lets a device offer.
   let best = tiles.at(-1)!;
-  let least = { time: Infinity, throughput: Infinity };
+  let bestTime = Infinity;
   const mostSums = fewRegisters.vendors.includes(machine.vendor) ? fewRegisters.sums : Infinity;
   for (const candidate of fitting(machine, takes)) {
     const { tile } = candidate;
     if (tile.invocationRows * tile.invocationColumns > mostSums) continue;
-    const estimated = estimate(shape, candidate);
-    const { time, throughput } = estimated;
-    // Of equals the one that leaves more of the device to others.
-    if (time > least.time || (time === least.time && throughput >= least.throughput)) continue;
+    const { time } = estimate(shape, candidate);
+    if (time >= bestTime) continue;
     best = tile;
-    least = estimated;
+    bestTime = time;
   }
   return best;
 }
@@ -153,22 +150,14 @@ function estimateTile(shape: ProductShape, machine: TileMachine, takes: (tile: T
 function estimate(
   { matrices, m, n, k }: ProductShape,
   { tile, efficiency }: Candidate,
-): { time: number; throughput: number; splits: number } {
-  const { rows, columns, invocationRows, invocationColumns } = tile;
-  const blocks = matrices * Math.ceil(m / rows) * Math.ceil(n / columns);
-  // A workgroup that has a unit to itself, by what its invocations wait for and by what the unit computes.
-  const alone = (invocationRows * invocationColumns + stagingCost) * Math.max(1, invocationsOf(tile) / lanes);
-  const turn = (rows * columns) / (efficiency * lanes);
-  const throughput = (blocks * turn) / units;
-  // Two workgroups at a time, so that one computes while the other waits for memory.
-  const wanted = Math.floor((2 * alone) / throughput);
-  const splits = Math.max(1, Math.min(wanted, Math.floor(k / leastDepth), mostSplits));
-  // At the end some units have a last turn, and others wait.
-  return { time: Math.max(alone / splits, throughput + turn / (2 * splits)), throughput, splits };
+): { time: number; splits: number } {
+  const blocks = matrices * Math.ceil(m / tile.rows) * Math.ceil(n / tile.columns);
+  // What a busy device takes, and what one does that waits for a single workgroup.
+  const throughput = (blocks * tile.rows * tile.columns) / (efficiency * busyInvocations);
+  const latency = tile.invocationRows * tile.invocationColumns + stagingCost;
+  const splits = Math.max(1, Math.min(Math.floor(latency / throughput), Math.floor(k / leastDepth), mostSplits));
+  return { time: throughput + latency / splits, splits };
 }
-
-/** Invocations that keep a device busy: a middle way between integrated and large discrete ones. */
-const busyInvocations = 2 ** 15;
 
 /**
  * Neighbouring pixels of a row that an invocation computes: more of them share more of what they read, as long as there are
