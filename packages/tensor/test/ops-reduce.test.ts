@@ -32,6 +32,21 @@ await forEveryDevice((device) => {
     long.dispose();
   });
 
+  test('more lines than a grid has workgroups along one axis', async () => {
+    const lines = 70_001;
+    const x = device.tensor(
+      Float32Array.from({ length: lines * 4 }, (_, i) => i),
+      [lines, 2, 2],
+    );
+    const y = sum(x, { axes: 1 });
+    const found = await y.readFloat32();
+    for (const line of [0, 65_535, 65_536, lines - 2, lines - 1]) {
+      expect([found[2 * line], found[2 * line + 1]]).toEqual([8 * line + 2, 8 * line + 4]);
+    }
+    x.dispose();
+    y.dispose();
+  });
+
   test('reduced axes stay with size 1 where asked', async () => {
     await expectTensor(sum(cube(), { axes: [0, 2], keepDims: true }), [1, 3, 1], [18, 26, 34]);
     await expectTensor(max(cube(), { keepDims: true }), [1, 1, 1], [12]);

@@ -86,14 +86,15 @@ export function columnParts(width: number, rows: number, { columns, lanes }: Col
 }
 
 /**
- * Declares `lane`, `tile`, `line` and the column `c` in `main`, for workgroups numbered by line (of the `params.parts` of each
- * of the others), then by tile; columns beyond `params.width` work on the last one and must not be stored.
+ * Declares `lane`, `line`, the column `c` and whether its result is `stored` here in `main`, for workgroups numbered by line, then
+ * by `params.tiles`. Columns beyond `params.width` and lines beyond `params.lines`, which fill the grid up, are not stored.
  */
 export const columnIndices = ({ columns }: ColumnShape): string => `  let number = group.y * groups.x + group.x;
   let line = number / params.tiles;
   let lane = local / ${columns}u;
   let place = number % params.tiles * ${columns}u + local % ${columns}u;
-  let c = min(place, params.width - 1u);`;
+  let c = min(place, params.width - 1u);
+  let stored = lane == 0u && place < params.width && line < params.lines;`;
 
 /**
  * Joins the elements `start`, `start + step`, … below `count` to `into`, four at a time, so that they are read side by side,

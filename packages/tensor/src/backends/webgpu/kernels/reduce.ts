@@ -89,7 +89,7 @@ ${accumulate(join, idle, lanes, (k) => `x[first + ${k}]`)}
 
 /** `width` counts the vectors of the inner axis. */
 const columnUniforms = uniformBlock({
-  ...{ length: 'u32', width: 'u32', parts: 'u32', part: 'u32', tiles: 'u32', divisor: 'f32' },
+  ...{ lines: 'u32', length: 'u32', width: 'u32', parts: 'u32', part: 'u32', tiles: 'u32', divisor: 'f32' },
 });
 
 /** Lines along another axis: neighbours read neighbouring elements, and a few invocations share each part. */
@@ -111,7 +111,7 @@ ${columnIndices(shape)}
   let count = min(params.part, params.length - begin);
 ${accumulate(join, idle, lanes, (k) => `x[first + (${k}) * params.width]`)}
   let result = joined(partial, local);
-  if (lane == 0u && place < params.width) {
+  if (stored) {
     y[line * params.width + c] = result / params.divisor;
   }
 }`;
@@ -187,7 +187,7 @@ function reduceColumns(
   const step = (to: WebGpuResource, by: number): WebGpuStep => ({
     shader: reduceColumnsShader({ join, unit, ...shape }),
     bindings: [read(x), write(to)],
-    uniforms: columnUniforms.words({ length, width, parts, part, tiles, divisor: by }),
+    uniforms: columnUniforms.words({ lines: outer * parts, length, width, parts, part, tiles, divisor: by }),
     workgroups: linearGrid(outer * parts * tiles, machine),
   });
   if (parts === 1) return [step(y, divisor)];

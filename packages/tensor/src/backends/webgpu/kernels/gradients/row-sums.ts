@@ -40,7 +40,7 @@ export interface RowSums {
   readonly eps?: number;
 }
 
-const uniforms = uniformBlock({ width: 'u32', rows: 'u32', parts: 'u32', part: 'u32', tiles: 'u32', eps: 'f32' });
+const uniforms = uniformBlock({ width: 'u32', rows: 'u32', lines: 'u32', part: 'u32', tiles: 'u32', eps: 'f32' });
 
 interface SumsShape extends ColumnShape, Pick<RowSums, 'first' | 'second'> {
   readonly unit: Unit;
@@ -87,7 +87,7 @@ ${joinRuns(
 )}
   let firstTotal = firstJoined(first, local);
   let secondTotal = secondJoined(second, local);
-  if (lane == 0u && place < params.width) {
+  if (stored) {
     firsts[line * params.width + c] = firstTotal;
     seconds[line * params.width + c] = secondTotal;
   }
@@ -118,7 +118,7 @@ export function rowSums(sums: RowSums, machine: WebGpuMachine): readonly WebGpuS
   const step = {
     shader: rowSumsShader(shape),
     bindings: [...resources.map(read), write(firsts!), write(seconds!)],
-    uniforms: uniforms.words({ width, rows, parts, part, tiles, eps }),
+    uniforms: uniforms.words({ width, rows, lines: parts, part, tiles, eps }),
     workgroups: linearGrid(parts * tiles, machine),
   };
   if (parts === 1) return [step];
