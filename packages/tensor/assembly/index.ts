@@ -2,6 +2,7 @@ export * from './fill';
 export * from './gemm';
 export * from './gemm-pack';
 export * from './depthwise';
+export { doubledInput, doubledOutput } from './doubled';
 export * from './elementwise';
 export * from './elementwise-binary';
 export * from './elementwise-cast';

@@ -1,4 +1,4 @@
-import { transformWeight } from './winograd-transforms';
+import { transformOddTaps, transformWeight } from './winograd-transforms';
 import { address, word } from './simd';
 
 /*
@@ -11,11 +11,34 @@ import { address, word } from './simd';
 @inline
 const together: i32 = 8;
 
+/** How taps along an axis are transformed: F(4, 3), or the odd or the even places of a doubled map (see doubled.ts). */
+// @ts-ignore: decorator
+@inline
+const fourOutputs: i32 = 0;
+// @ts-ignore: decorator
+@inline
+const oddPlaces: i32 = 1;
+
+/** Values that the transform of one kind makes of three taps. */
+// @ts-ignore: decorator
+@inline
+function valuesOf(kind: i32): i32 {
+  return kind == fourOutputs ? 6 : kind == oddPlaces ? 4 : 1;
+}
+
+function transformTaps(kind: i32, g0: f64, g1: f64, g2: f64, to: usize, toStep: usize): void {
+  if (kind == fourOutputs) transformWeight(g0, g1, g2, to, toStep);
+  else if (kind == oddPlaces) transformOddTaps(g0, g2, to, toStep);
+  else store<f64>(to, g1);
+}
+
 /**
- * Transforms 3×3 weights to the 36 matrices of F(4×4, 3×3), `[matrix][panel][channel][8]`. The sums are done in f64 and
- * rounded once. One chunk does `size` panels; the last one also clears the `zeros` bytes after the panels.
+ * Transforms 3×3 weights to matrices, `[matrix][panel][channel][8]`, of which there is one for each value of the rows'
+ * taps and of the columns': 36 for F(4×4, 3×3). The sums are done in f64 and rounded once. One chunk does `size` panels;
+ * the last one also clears the `zeros` bytes after the panels.
  *
- * args: from, to, O, all channels, first, channels, size, zeros, scratch, its bytes per thread.
+ * args: from, to, O, all channels, first, channels, size, zeros, scratch, its bytes per thread, kind of the rows, of the
+ * columns.
  * Scratch: f64 `[6][3]` and `[6]`, then f32 `[36][together][8]`.
  */
 export function packWinograd(args: usize, chunk: i32, thread: i32): void {
@@ -23,6 +46,11 @@ export function packWinograd(args: usize, chunk: i32, thread: i32): void {
   const all = word(args, 3);
   const channels = word(args, 5);
   const size = word(args, 6);
+  const rowKind = word(args, 10);
+  const columnKind = word(args, 11);
+  const rowValues = <usize>valuesOf(rowKind);
+  const columnValues = <usize>valuesOf(columnKind);
+  const matrices = rowValues * columnValues;
   const panels = (outputs + 7) >> 3;
   const panelBytes = (<usize>channels) << 5;
   const matrixBytes = (<usize>panels) * panelBytes;
@@ -32,7 +60,7 @@ export function packWinograd(args: usize, chunk: i32, thread: i32): void {
   const last = min(panels, (chunk + 1) * size);
   for (let panel = chunk * size; panel < last; panel++) {
     const columns = min(8, outputs - (panel << 3));
-    memory.fill(block, 0, 36 * together * 32);
+    memory.fill(block, 0, matrices * (together * 32));
     for (let channel = 0; channel < channels; channel += together) {
       const count = min(together, channels - channel);
       for (let column = 0; column < columns; column++) {
@@ -42,13 +70,13 @@ export function packWinograd(args: usize, chunk: i32, thread: i32): void {
         for (let c = 0; c < count; c++) {
           for (let x: usize = 0; x < 3; x++) {
             const tap = from + (x << 2);
-            transformWeight(load<f32>(tap), load<f32>(tap, 12), load<f32>(tap, 24), halfway + (x << 3), 24);
+            transformTaps(rowKind, load<f32>(tap), load<f32>(tap, 12), load<f32>(tap, 24), halfway + (x << 3), 24);
           }
           let at = to;
-          for (let i: usize = 0; i < 6; i++) {
+          for (let i: usize = 0; i < rowValues; i++) {
             const taps = halfway + i * 24;
-            transformWeight(load<f64>(taps), load<f64>(taps, 8), load<f64>(taps, 16), row, 8);
-            for (let j: usize = 0; j < 6; j++) {
+            transformTaps(columnKind, load<f64>(taps), load<f64>(taps, 8), load<f64>(taps, 16), row, 8);
+            for (let j: usize = 0; j < columnValues; j++) {
               store<f32>(at, <f32>load<f64>(row + (j << 3)));
               at += together * 32;
             }
@@ -59,14 +87,14 @@ export function packWinograd(args: usize, chunk: i32, thread: i32): void {
       }
       let from = block;
       let to = address(args, 1) + (<usize>panel) * panelBytes + ((<usize>channel) << 5);
-      for (let matrix = 0; matrix < 36; matrix++) {
+      for (let matrix: usize = 0; matrix < matrices; matrix++) {
         memory.copy(to, from, (<usize>count) << 5);
         from += together * 32;
         to += matrixBytes;
       }
     }
   }
-  if (last == panels) memory.fill(address(args, 1) + 36 * matrixBytes, 0, address(args, 7));
+  if (last == panels) memory.fill(address(args, 1) + matrices * matrixBytes, 0, address(args, 7));
 }
 
 /**

@@ -74,3 +74,13 @@ export function transformWeight(g0: f64, g1: f64, g2: f64, to: usize, toStep: us
   store<f64>(to + 4 * toStep, (g0 - 2 * g1 + 4 * g2) / 15);
   store<f64>(to + 5 * toStep, g2);
 }
+
+/** Of two taps, g0 and g2, the four values of F(3, 2) that doubled.ts explains; else as `transformWeight`. */
+// @ts-ignore: decorator
+@inline
+export function transformOddTaps(g0: f64, g2: f64, to: usize, toStep: usize): void {
+  store<f64>(to, g0);
+  store<f64>(to + toStep, (g0 + g2) / 2);
+  store<f64>(to + 2 * toStep, (g0 - g2) / 2);
+  store<f64>(to + 3 * toStep, g2);
+}

@@ -23,12 +23,17 @@ const forced = (['winograd4', 'implicit'] as const).map((algorithm) => ({
   algorithm,
   kernel: defineKernel<Conv2dPyramidInputs, { y: Slot }, Conv2dPyramidParams>(`conv2dPyramid ${algorithm}`, {
     reference: conv2dPyramidReference,
-    wasm: wasmBy(algorithm),
+    wasm: wasmBy(algorithm, () => true),
     // Few and small buffers, so that blocks of outputs and groups of maps come one after the other.
     webgpu: (inputs, outputs, params, machine) =>
       webGpuBy(algorithm)(inputs, outputs, params, { ...machine, maxBindingBytes: 2 ** 14, maxStorageBuffers: 6 }),
   }),
 }));
+
+const byTaps = defineKernel<Conv2dPyramidInputs, { y: Slot }, Conv2dPyramidParams>('conv2dPyramid by taps', {
+  reference: conv2dPyramidReference,
+  wasm: wasmBy('implicit', () => false),
+});
 
 interface Case {
   readonly n: number;
@@ -62,12 +67,14 @@ const fused =
     return conv2dPyramid(maps, weight, { activation, ...rest });
   };
 
-const by =
-  (algorithm: ConvolutionAlgorithm, activation: Activation = 'none') =>
+const by = (algorithm: ConvolutionAlgorithm, activation: Activation = 'none') =>
+  enqueued(forced.find((entry) => entry.algorithm === algorithm)!.kernel, activation);
+
+const enqueued =
+  (kernel: typeof byTaps, activation: Activation = 'none') =>
   (tensors: Tensors): Tensor => {
     const x = tensors['x']!;
     const y = x.device.empty([...x.shape.slice(0, 3), tensors['weight']!.shape[0]!]);
-    const { kernel } = forced.find((entry) => entry.algorithm === algorithm)!;
     const inputs = tensors as Tensors & Readonly<Record<'x' | 'weight', Tensor>>;
     x.device.enqueue(kernel, { inputs, outputs: { y }, params: { activation } });
     return y;
@@ -94,6 +101,24 @@ const cases = fc.record({
   activation: fc.constantFrom<Activation>('none', 'relu', 'gelu', 'silu', 'sigmoid'),
 });
 
+/** Maps of half the finest one's size, in the channels that the form for them takes, among others. */
+const halved = fc
+  .record({
+    n: fc.constantFrom(1, 1, 2),
+    half: fc.tuple(between(1, 14), between(1, 14)),
+    finest: between(1, 9),
+    maps: fc.array(between(1, 3), { minLength: 1, maxLength: 2 }),
+    others: fc.array(sizeUpTo(9), { maxLength: 2 }),
+    outputs: between(1, 3),
+    present: fc.subarray(['scale', 'bias', 'layerScale', 'residual']),
+    activation: fc.constantFrom<Activation>('none', 'gelu'),
+  })
+  .map(({ half: [h, w], finest, maps, others, outputs, ...rest }) => ({
+    ...rest,
+    sizes: [[2 * h, 2 * w, finest] as const, ...maps.map((blocks) => [h, w, 16 * blocks] as const), ...others],
+    outputs: 16 * outputs,
+  }));
+
 /** Each case compiles shaders of its own on a GPU. */
 const runsOn = (device: Device): number => (device.name === 'webgpu' ? 8 : 60);
 
@@ -107,6 +132,21 @@ await forEveryFastDevice((device) => {
         }),
       );
       await fc.assert(property, drawn(runsOn(device), device));
+    });
+  }
+});
+
+describe('maps of half the size on wasm', () => {
+  for (const [name, run] of [
+    ['in the form for them', (activation: Activation) => by('implicit', activation)],
+    ['by taps', (activation: Activation) => enqueued(byTaps, activation)],
+  ] as const) {
+    test(name, async () => {
+      using device = await createDevice('wasm', { threads: 2 });
+      const property = fc.asyncProperty(halved, ({ activation, ...rest }) =>
+        expectAsReference(device, operands(rest), run(activation), { kind: 'sum', magnitude: run('none') }),
+      );
+      await fc.assert(property, drawn(60, device));
     });
   }
 });
@@ -260,18 +300,23 @@ test('the reference is the plain composition', async () => {
 
 describe('the program', () => {
   const operand = (shape: readonly number[]) => ({ kind: 'operand', shape, dtype: 'f32' }) as const;
-  const steps = (size: number) =>
+  const steps = (size: number, level: number) =>
     conv2dPyramidWasm
       .program(
-        { x: operand([1, size, size, 64]), level1: operand([1, 3, 3, 64]), weight: operand([64, 128, 3, 3]) },
+        { x: operand([1, size, size, 64]), level1: operand([1, level, level, 64]), weight: operand([64, 128, 3, 3]) },
         { y: operand([1, size, size, 64]) },
         { activation: 'relu' },
         { threads: 2, tileRows: 4, tileColumns: 8 },
       )
       .map(({ fn }) => fn);
 
-  test('says how it computes the finest map', () => {
-    expect(steps(32)).toEqual(['winogradInput', 'gemm', 'winogradOutput', 'pyramid']);
-    expect(steps(4)).toEqual(['gemmConv', 'pyramid']);
+  test('says how it computes the maps', () => {
+    const finest = ['winogradInput', 'gemm', 'winogradOutput'];
+    expect(steps(32, 3)).toEqual([...finest, 'pyramid']);
+    const half = ['doubledInput', 'gemm', 'gemm', 'gemm', 'gemm', 'doubledOutput'];
+    expect(steps(64, 32)).toEqual([...finest, ...half, 'pyramid']);
+    // Too small for the form of doubled maps to pay.
+    expect(steps(32, 16)).toEqual([...finest, 'pyramid']);
+    expect(steps(4, 3)).toEqual(['gemmConv', 'pyramid']);
   });
 });

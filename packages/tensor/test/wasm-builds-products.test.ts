@@ -90,4 +90,15 @@ describe.each(['plain', 'relaxed', 'tall', 'wide'] as const)('%s', (build) => {
         conv2dPyramid([fine, middle, coarse], weight);
       await expectAsReference(device, inputs, run, { kind: 'sum', magnitude: run });
     }));
+
+  test('conv2dPyramid over a map of half the size', () =>
+    withDevice(async (device) => {
+      const inputs = {
+        fine: random([1, 22, 34, 9]),
+        half: random([1, 11, 17, 48], { seed: 2 }),
+        weight: random([32, 57, 3, 3], { seed: 4 }),
+      };
+      const run = ({ fine, half, weight }: Tensors<typeof inputs>) => conv2dPyramid([fine, half], weight);
+      await expectAsReference(device, inputs, run, { kind: 'sum', magnitude: run });
+    }));
 });

@@ -207,8 +207,11 @@ export class WasmBackend implements Backend {
   #run(kernel: string, library: WasmLibrary, steps: readonly WasmStep[], target: Block | null): void {
     const functions = this.#load(library);
     const own: ProgramMemory = { target, scratch: new Map(), transient: [] };
+    const lastUse = new Map<WasmArgument, WasmStep>();
+    for (const step of steps) for (const arg of step.args) lastUse.set(arg, step);
     try {
-      for (const { fn, args, chunks } of steps) {
+      for (const step of steps) {
+        const { fn, args, chunks } = step;
         const index = functions.get(fn);
         if (index === undefined || args.length > maxArguments || !(chunks >= 1)) {
           throw new IIError(
@@ -223,10 +226,15 @@ export class WasmBackend implements Backend {
         const planned = args.flatMap((arg, i) => (this.#encode(arg, i, own) ? [i] : []));
         if (this.#memory.recording) {
           this.#memory.recording.note(index, this.#words, args.length, chunks, planned);
-          continue;
+        } else {
+          this.#traced?.set(this.#queue.issued, { call: this.#calls, step: fn });
+          this.#queue.run(index, this.#words, args.length, chunks);
         }
-        this.#traced?.set(this.#queue.issued, { call: this.#calls, step: fn });
-        this.#queue.run(index, this.#words, args.length, chunks);
+        for (const [scratch, block] of own.scratch) {
+          if (lastUse.get(scratch) !== step) continue;
+          this.#memory.give(block);
+          own.scratch.delete(scratch);
+        }
       }
     } finally {
       for (const block of own.scratch.values()) this.#memory.give(block);

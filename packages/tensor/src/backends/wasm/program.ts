@@ -29,7 +29,7 @@ export interface WasmOperand extends TensorSpec {
   readonly kind: 'operand';
 }
 
-/** Memory that lives for one program; as a step argument it stands for its address. */
+/** Memory from the first step of a program that names it to the last; as a step argument it stands for its address. */
 export interface WasmScratch {
   readonly kind: 'scratch';
   readonly bytes: number;

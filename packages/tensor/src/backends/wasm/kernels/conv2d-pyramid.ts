@@ -18,6 +18,7 @@ import {
   type WasmStep,
 } from '../program.js';
 import { convolutionAlgorithm } from './convolution-algorithm.js';
+import { doubledSteps, fitsDoubled, paysDoubled } from './doubled.js';
 import { epilogueArguments } from './epilogue.js';
 import { product } from './gemm.js';
 import { packedBytes, panelColumns, panelsOf, type PackedMatrices } from './packing.js';
@@ -44,7 +45,7 @@ const groupPixels = 192;
 const stateBytes = 128;
 const entryBytes = 48;
 
-/** The finest map's part by the algorithm that suits its shape. */
+/** Every map's part by the algorithm that suits its shape. */
 export const conv2dPyramidWasm: Kernel = {
   library,
   program(inputs, outputs, params, machine) {
@@ -59,12 +60,15 @@ export const conv2dPyramidWasm: Kernel = {
       dilation: [1, 1],
       groups: 1,
     });
-    return conv2dPyramidBy(algorithm).program(inputs, outputs, params, machine);
+    return conv2dPyramidBy(algorithm, paysDoubled).program(inputs, outputs, params, machine);
   },
 };
 
-/** The kernel with the finest map's part by one algorithm always. */
-export function conv2dPyramidBy(algorithm: ConvolutionAlgorithm): Kernel {
+/**
+ * The kernel with the finest map's part by one algorithm always, and maps of half its size in the form of doubled.ts
+ * where `doubled` says so.
+ */
+export function conv2dPyramidBy(algorithm: ConvolutionAlgorithm, doubled: (map: WasmOperand) => boolean): Kernel {
   return {
     library,
     program(inputs, { y }, { activation }, machine) {
@@ -79,9 +83,12 @@ export function conv2dPyramidBy(algorithm: ConvolutionAlgorithm): Kernel {
         if (map && count > 0) levels.push({ map, range: { first, count } });
         first += count;
       }
+      const isDoubled = ({ map }: Level): boolean => fitsDoubled(map, y) && doubled(map);
+      const others = levels.filter((level) => !isDoubled(level));
       return [
         ...main({ x, weight, range: finest, y, padding, epilogue: noEpilogue }, machine),
-        pyramidStep(levels, weight, y, epilogueArguments(inputs, activation), machine),
+        ...levels.filter(isDoubled).flatMap(({ map, range }) => doubledSteps({ x: map, weight, range, y }, machine)),
+        pyramidStep(others, weight, y, epilogueArguments(inputs, activation), machine),
       ];
     },
   };

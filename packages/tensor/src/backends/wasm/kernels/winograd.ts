@@ -163,25 +163,37 @@ export function winogradMatrixStep(floats: number): number {
   return (lines | 1) * 16;
 }
 
-/** The 36 transformed weights in panels. */
-function winogradWeight(
+/** How the taps along an axis are transformed, as assembly/winograd-pack.ts numbers it, and the values that it makes. */
+export const tapTransforms = {
+  four: { kind: 0, values: 6 },
+  odd: { kind: 1, values: 4 },
+  even: { kind: 2, values: 1 },
+} as const;
+
+export type TapTransform = keyof typeof tapTransforms;
+
+/** The transformed weights in panels. */
+export function winogradWeight(
   weight: WasmOperand,
   { first, count }: ChannelRange,
   layout: PackedMatrices,
   machine: WasmMachine,
+  rows: TapTransform = 'four',
+  columns: TapTransform = 'four',
 ): WasmPrepared {
   const [outputs, all] = weight.shape as [number, number];
   const { size, chunks } = splitWork(panelsOf(outputs), machine, { least: Math.ceil(2 ** 6 / count) });
   const own = scratch(packBytes * machine.threads);
+  const kinds = [tapTransforms[rows].kind, tapTransforms[columns].kind];
   return {
     kind: 'prepared',
     of: weight,
-    key: `winograd4 ${first}+${count}`,
+    key: `winograd ${rows} ${columns} ${first}+${count}`,
     bytes: packedBytes(layout),
     fill: (target) => [
       {
         fn: 'packWinograd',
-        args: [weight, target, outputs, all, first, count, size, layout.zeros * 4, own, packBytes],
+        args: [weight, target, outputs, all, first, count, size, layout.zeros * 4, own, packBytes, ...kinds],
         chunks,
       },
     ],
