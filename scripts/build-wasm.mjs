@@ -26,7 +26,7 @@ async function compile(build) {
     entry,
     ...['--outFile', file, '-O3', '--converge', '--noAssert', '--runtime', 'stub'],
     ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
-    ...['--use', `TILE_ROWS=${build === 'tall' || build === 'wide' ? 6 : 4}`],
+    ...['--use', `TILE_ROWS=${build === 'tall' || build === 'wide' ? 6 : 5}`],
     ...['--use', `TILE_PANELS=${build === 'wide' ? 2 : 1}`],
     ...features.flatMap((feature) => ['--enable', feature]),
   ]);

@@ -12,7 +12,7 @@ const RUNS = 5;
 
 for (const threads of new Set([1, Math.min(2, availableParallelism())])) {
   for (const variant of /** @type {const} */ (['T', 'B'])) {
-    const device = await createDevice('wasm', { threads, wideVectors: true });
+    const device = await createDevice('wasm', { threads, experimentalSimd: true });
     const backbone = new InternImage(variants[variant]);
     backbone.initialize(device, 0);
     for (const side of [224, 512]) {

@@ -9,7 +9,7 @@ import { randomNumbers } from '@ii/tensor/testing';
 import { dcnv3, dcnv3Gradients } from '@ii/dcnv3';
 
 const threads = Number(process.argv[2] ?? 1);
-const device = await createDevice('wasm', { threads, wideVectors: true });
+const device = await createDevice('wasm', { threads, experimentalSimd: true });
 console.log(`Node ${process.versions.node}: ${device.selection}`);
 
 /** @param {readonly number[]} shape @param {number} reach */

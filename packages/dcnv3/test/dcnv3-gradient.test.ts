@@ -304,7 +304,7 @@ test('a device that was asked for equal bits passes it on to the backward pass',
 });
 
 describe('sharing out', () => {
-  const threads = (count: number) => ({ threads: count, tileRows: 4, tileColumns: 8 });
+  const threads = (count: number) => ({ threads: count, tileRows: 5, tileColumns: 8 });
 
   test('groups first: no copies where they keep all threads busy', () => {
     expect(shareOut(1, 4, 128, threads(1))).toEqual({ groupsPerChunk: 4, shares: 1 });

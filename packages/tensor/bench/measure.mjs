@@ -29,7 +29,7 @@ export async function measure(bench, cases) {
   const print = (/** @type {object} */ line) => console.log(JSON.stringify({ bench, ...line }));
   print({ node: process.version, peakGflops: rounded(peak.gflops), fused: peak.fused });
   for (const threads of new Set([1, Math.min(4, availableParallelism())])) {
-    const device = await createDevice('wasm', { threads, wideVectors: true });
+    const device = await createDevice('wasm', { threads, experimentalSimd: true });
     for (const { name, flops, elements, bytes, setup } of cases) {
       const { best, median } = await time(device, setup);
       print({

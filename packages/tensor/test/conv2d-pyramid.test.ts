@@ -306,7 +306,7 @@ describe('the program', () => {
         { x: operand([1, size, size, 64]), level1: operand([1, level, level, 64]), weight: operand([64, 128, 3, 3]) },
         { y: operand([1, size, size, 64]) },
         { activation: 'relu' },
-        { threads: 2, tileRows: 4, tileColumns: 8 },
+        { threads: 2, tileRows: 5, tileColumns: 8 },
       )
       .map(({ fn }) => fn);
 

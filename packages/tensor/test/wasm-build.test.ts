@@ -5,7 +5,7 @@ import { fastestBuild, hasRelaxedSimd, libraryBytes } from '../src/backends/wasm
 import { functionNames, kernelFunctions } from '../src/backends/wasm/library.js';
 import { library } from '../src/backends/wasm/library.generated.js';
 import type { WasmBuild } from '../src/backends/wasm/program.js';
-import { wideVectors } from '../src/backends/wasm/wide-vectors.js';
+import { experimentalSimd } from '../src/backends/wasm/experimental-simd.js';
 
 const noAvx2 = '256-bit vectors need a processor with AVX2 and FMA';
 
@@ -41,17 +41,19 @@ test('the fastest build is one that the engine runs', () => {
   }
 });
 
-describe('vectors of 256 bits', () => {
-  test('are off unless asked for', () => {
-    expect(wideVectors(false)).toEqual({ on: false, why: '' });
-    expect(wideVectors()).toEqual({ on: false, why: '' });
+describe('experimental SIMD', () => {
+  test('is off unless asked for', () => {
+    expect(experimentalSimd(false)).toEqual({ on: false, why: '' });
+    expect(experimentalSimd()).toEqual({ on: false, why: '' });
   });
 
-  test('are on where the engine and the processor have them; else the device says what is missing', async () => {
-    const { on, why } = wideVectors(true);
+  test('vectors of 256 bits are on where the engine and the processor have them; else the device says what is missing', async () => {
+    const { on, why } = experimentalSimd(true);
+    // Node 20 has them behind a flag.
+    expect(hasRelaxedSimd()).toBe(true);
     const able = Number.parseInt(process.versions.v8) >= 13 && process.arch === 'x64' && why !== noAvx2;
     expect(on).toBe(able);
-    using device = await createDevice('wasm', { threads: 0, wideVectors: true });
+    using device = await createDevice('wasm', { threads: 0, experimentalSimd: true });
     if (able) expect(device.selection).toContain('relaxed SIMD in vectors of 256 bits');
     else expect(device.selection).toContain(`(${why})`);
     if (process.arch === 'x64' && !able && why !== noAvx2) {

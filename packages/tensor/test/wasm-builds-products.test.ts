@@ -1,5 +1,5 @@
 /**
- * Products by every build of the kernel library, whichever of them the device would choose here: tiles of 4×8, 6×8 and
+ * Products by every build of the kernel library, whichever of them the device would choose here: tiles of 5×8, 6×8 and
  * 6×16, with and without fused multiply-add.
  */
 import { setFlagsFromString } from 'node:v8';

@@ -146,7 +146,7 @@ describe('algorithm', () => {
       const outputs = { y: operand([1, size, size, 512]) };
       const params = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1, activation: 'none' } as const;
       return conv2dWasm
-        .program(inputs, outputs, params, { threads: 1, tileRows: 4, tileColumns: 8 })
+        .program(inputs, outputs, params, { threads: 1, tileRows: 5, tileColumns: 8 })
         .map(({ fn }) => fn);
     };
     expect(steps(6)).toEqual(['gemmConv']);

@@ -18,7 +18,7 @@ const random = new Random(1);
 const pixels = Float32Array.from({ length: SIDE * SIDE * 3 }, () => random.uniform(-2, 2));
 
 for (const threads of new Set([1, Math.min(2, availableParallelism())])) {
-  const device = await createDevice('wasm', { threads, wideVectors: true });
+  const device = await createDevice('wasm', { threads, experimentalSimd: true });
   const network = new UperNet(config);
   network.initialize(device, 0);
   const image = device.tensor(pixels, [1, SIDE, SIDE, 3]);

@@ -8,8 +8,8 @@ export interface CreateUperNetOptions extends LoadOptions {
   readonly device?: Device | DeviceName | 'auto';
   /** Worker threads of a `wasm` device that is made. Default: as many as the machine runs in parallel. */
   readonly threads?: number;
-  /** Whether a `wasm` device that is made joins vectors to 256 bits; see `DeviceOptions.wideVectors` of `@ii/tensor`. */
-  readonly wideVectors?: boolean;
+  /** Whether a `wasm` device that is made uses what SIMD V8 calls experimental; see `DeviceOptions.experimentalSimd` of `@ii/tensor`. */
+  readonly experimentalSimd?: boolean;
   /** A checkpoint's tensors under PyTorch's names. Give these or `seed`. */
   readonly weights?: StateDict;
   /** Untrained weights drawn from this seed: for tests and benchmarks; the labels mean nothing. */
@@ -29,14 +29,14 @@ export interface CreateUperNetOptions extends LoadOptions {
  *   StateDictError when the weights do not fit; DeviceUnavailableError.
  */
 export async function createUperNet(config: UperNetConfig, options: CreateUperNetOptions): Promise<Segmentor> {
-  const { device: wanted = 'auto', threads, wideVectors, weights, seed, ...loading } = options;
+  const { device: wanted = 'auto', threads, experimentalSimd, weights, seed, ...loading } = options;
   const network = new UperNet(config);
   if ((weights === undefined) === (seed === undefined)) {
     throw new IIError('ERR_OPTION', 'createUperNet: give either weights (a checkpoint) or seed (untrained weights)');
   }
   const deviceOptions = {
     ...(threads !== undefined && { threads }),
-    ...(wideVectors !== undefined && { wideVectors }),
+    ...(experimentalSimd !== undefined && { experimentalSimd }),
   };
   const makeDevice = wanted instanceof Device ? null : () => createDevice(wanted, deviceOptions);
   const device = wanted instanceof Device ? wanted : await makeDevice!();

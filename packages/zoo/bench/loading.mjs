@@ -40,7 +40,7 @@ try {
  * @param {string} path @param {number} bytes @param {Print} print
  */
 async function compareReads(path, bytes, print) {
-  const device = await createDevice('wasm', { threads: 0, wideVectors: true });
+  const device = await createDevice('wasm', { threads: 0, experimentalSimd: true });
   const withCheckpoint = async (/** @type {(tensors: StateDict) => Promise<void>} */ use) => {
     const checkpoint = await openCheckpoint(path);
     await use(checkpoint.tensors);
@@ -82,7 +82,7 @@ async function firstResult(path, bytes, print) {
     weights: checkpoint.tensors,
     device: 'wasm',
     threads: THREADS,
-    wideVectors: true,
+    experimentalSimd: true,
   });
   await checkpoint.close();
   const loadMs = performance.now() - start;

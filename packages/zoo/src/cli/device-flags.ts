@@ -6,7 +6,7 @@ import { parseThreads } from './options.js';
 export interface DeviceFlags {
   readonly device: DeviceName | 'auto';
   readonly threads?: number;
-  readonly wideVectors: boolean;
+  readonly experimentalSimd: boolean;
 }
 
 /** Adds the options that say where a model is to run. */
@@ -14,10 +14,10 @@ export function addDeviceFlags(command: Command): Command {
   return command
     .addOption(new Option('--device <name>', 'where to run').choices(['auto', ...deviceNames]).default('auto'))
     .option('--threads <n>', 'worker threads of the wasm device (default: one per core)', parseThreads)
-    .option('--no-wide-vectors', "leave V8's experimental joining of vectors to 256 bits off, on the wasm device");
+    .option('--no-experimental-simd', 'leave SIMD that V8 calls experimental off, on the wasm device');
 }
 
 /** The options of a device as the flags say. */
-export function deviceOptions({ threads, wideVectors }: DeviceFlags): DeviceOptions {
-  return { wideVectors, ...(threads !== undefined && { threads }) };
+export function deviceOptions({ threads, experimentalSimd }: DeviceFlags): DeviceOptions {
+  return { experimentalSimd, ...(threads !== undefined && { threads }) };
 }

@@ -6,7 +6,7 @@ import { mapOperands } from '../operands.js';
 import type { Block } from './address-space.js';
 import { WasmBuffer, type BoundOperand } from './buffer.js';
 import { fastestBuild, libraryBytes, tileOf } from './build.js';
-import { wideVectors } from './wide-vectors.js';
+import { experimentalSimd } from './experimental-simd.js';
 import { Heap } from './heap.js';
 import { WasmMemory } from './memory.js';
 import {
@@ -39,8 +39,8 @@ export interface WasmOptions {
   readonly threads: number;
   /** Bytes of prepared weights to keep; those beyond are prepared each time they are used. */
   readonly weightBudget: number;
-  /** See `DeviceOptions.wideVectors`. */
-  readonly wideVectors?: boolean | undefined;
+  /** See `DeviceOptions.experimentalSimd`. */
+  readonly experimentalSimd?: boolean | undefined;
   /** Default: the fastest that this engine runs. */
   readonly build?: WasmBuild;
 }
@@ -79,7 +79,7 @@ export class WasmBackend implements Backend {
   /** Starts the device; `reason` says how it runs and why, for a person. */
   static async start(options: WasmOptions): Promise<{ backend: WasmBackend; reason: string }> {
     const { threads, weightBudget } = options;
-    const wide = wideVectors(options.wideVectors);
+    const wide = experimentalSimd(options.experimentalSimd);
     const build = options.build ?? fastestBuild(wide.on);
     const heap = new Heap();
     const simd = buildNames[build] + (wide.why && ` (${wide.why})`);

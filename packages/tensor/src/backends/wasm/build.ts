@@ -39,7 +39,7 @@ export function fastestBuild(wideVectors: boolean): WasmBuild {
 
 /** The matrix product's tile in a build of this package's library, as scripts/build-wasm.mjs sets it. */
 export const tileOf = (build: WasmBuild): Pick<WasmMachine, 'tileRows' | 'tileColumns'> => ({
-  tileRows: build === 'tall' || build === 'wide' ? 6 : 4,
+  tileRows: build === 'tall' || build === 'wide' ? 6 : 5,
   tileColumns: build === 'wide' ? 16 : 8,
 });
 
