@@ -1,10 +1,10 @@
 /** Many inferences on the GPU. */
 import ndarray from 'ndarray';
 import { expect, test } from 'vitest';
-import { devices, randomNumbers } from '@ii/tensor/testing';
+import { devices, isSoftwareGpu, randomNumbers } from '@ii/tensor/testing';
 import { createUperNet, type UperNetConfig } from '../src/index.js';
 
-test('1,000 tiny inferences leave the memory of the GPU flat', { timeout: 240_000 }, async (context) => {
+test('hundreds of tiny inferences leave the memory of the GPU flat', { timeout: 240_000 }, async (context) => {
   const [made] = await devices([{ title: 'webgpu', name: 'webgpu', options: {} }]);
   if (!made?.device) return context.skip(made?.reason);
   using device = made.device;
@@ -23,6 +23,7 @@ test('1,000 tiny inferences leave the memory of the GPU flat', { timeout: 240_00
   };
   const first = await run(20);
   const before = device.memory();
-  expect(await run(1000)).toBe(first);
+  // A GPU that is the CPU takes up to a tenth of a second for each.
+  expect(await run(isSoftwareGpu(device) ? 250 : 1000)).toBe(first);
   expect(device.memory()).toEqual(before);
 });
