@@ -74,7 +74,7 @@ function planChunks(
   let panels = evenParts(panelsOf(n), blockPanels, 1);
   if (machine.threads > 1) {
     const affordable = Math.ceil((matrices * m * n * k) / chunkWork);
-    const wanted = Math.min(machine.threads * 8, affordable);
+    const wanted = Math.min(machine.threads * 24, affordable);
     const short = (): number => Math.ceil(wanted / (matrices * rows.count * panels.count));
     // Narrow chunks read less of b, so the panels are divided first; at 4 the reading of a begins to show.
     if (short() > 1) panels = evenParts(panelsOf(n), Math.max(4, Math.ceil(panels.size / short())), 1);
