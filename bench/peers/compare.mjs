@@ -30,23 +30,26 @@ const date = new Date().toISOString();
 const loadBefore = loadAverage();
 
 const runs = [];
+const ceiling = [];
 for (let round = 1; round <= options.rounds; round++) {
   for (const threads of options.threads) {
     for (const runtime of ['ii', ...options.peers]) {
-      process.stderr.write(`round ${round} of ${options.rounds}: ${runtime}, ${threads} threads … `);
-      const result = await (runtime === 'ii' ? runOurs(threads) : runPeer(runtime, threads));
-      process.stderr.write(`${Math.round(result.medianMs)} ms\n`);
-      runs.push({ round, threads, ...result });
+      const run = runtime === 'ii' ? runOurs : (count) => runPeer(runtime, count);
+      runs.push(await timed(run, { round, threads, runtime }));
     }
   }
+  // What threads are worth on the machine itself, where they are compared.
+  if (!options.threads.includes(1)) continue;
+  for (const threads of options.threads)
+    ceiling.push(await timed(runRegisters, { round, threads, runtime: 'registers' }));
 }
 
 const report = {
   ...{ date, machine, node, model, size, device: options.device, commit: describeCommit(root) },
   ...{ rounds: options.rounds, runsPerRound: options.runs, loadAverage: { before: loadBefore, after: loadAverage() } },
   commands: commands(),
-  ...summarize(runs),
-  runs,
+  ...summarize(runs, ceiling),
+  runs: [...runs, ...ceiling],
 };
 const ours = runs.find(({ runtime }) => runtime === 'ii');
 const fileName = options.device === 'webgpu' ? gpuStem(ours.selection) : fileStem(machine, node);
@@ -98,6 +101,14 @@ function readGraph(folder) {
   return { model: variant.toUpperCase(), size: [Number(height), Number(width)] };
 }
 
+/** The result of one process, its time shown. */
+async function timed(run, { round, threads, runtime }) {
+  process.stderr.write(`round ${round} of ${options.rounds}: ${runtime}, ${threads} threads … `);
+  const result = await run(threads);
+  process.stderr.write(`${Math.round(result.medianMs)} ms\n`);
+  return { round, threads, runtime, ...result };
+}
+
 function ourArguments(threads) {
   const what = ['--model', model, '--size', size.join('x'), '--device', options.device];
   return ['bench', ...what, '--threads', String(threads), '--runs', String(options.runs), '--json'];
@@ -120,6 +131,9 @@ async function runPeer(peer, threads) {
   const peakRssBytes = peakRssMiB * 2 ** 20;
   return { runtime, version, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, maxAbsDiff };
 }
+
+const runRegisters = (threads) =>
+  runNode([join(here, 'registers.mjs'), '--threads', String(threads), '--runs', String(options.runs)]);
 
 /** The JSON that a script prints. @param {readonly string[]} args */
 async function runNode(args) {

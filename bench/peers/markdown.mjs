@@ -72,7 +72,7 @@ ${table(['runtime', 'threads', 'faster by', 'round by round'], rows)}
 `;
 }
 
-const name = (runtime) => (runtime === 'ii' ? 'II' : runtime);
+const name = (runtime) => ({ ii: 'II', registers: 'the machine: multiply-adds in registers' })[runtime] ?? runtime;
 
 /**
  * A table whose columns are as wide as their widest cell.

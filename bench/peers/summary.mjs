@@ -18,12 +18,10 @@
  * else the machine did meanwhile weighs on both sides, and only then is their median taken.
  *
  * @param {readonly Run[]} runs
+ * @param {readonly Run[]} ceiling what is no runtime, but scales as the machine lets it
  */
-export function summarize(runs) {
-  const cases = [...new Set(runs.map(({ runtime, threads }) => JSON.stringify([runtime, threads])))].map((key) => {
-    const [runtime, threads] = JSON.parse(key);
-    return { runtime, threads, of: runs.filter((run) => run.runtime === runtime && run.threads === threads) };
-  });
+export function summarize(runs, ceiling) {
+  const cases = casesOf(runs);
   const results = cases.map(({ runtime, threads, of }) => ({
     ...{ runtime, version: of[0].version, threads },
     medianMs: tenths(median(of.map((run) => run.medianMs))),
@@ -45,13 +43,22 @@ export function summarize(runs) {
   }
 
   const scaling = [];
-  for (const { runtime, threads, of } of cases.filter((each) => each.threads > 1)) {
-    const single = cases.find((each) => each.runtime === runtime && each.threads === 1);
+  const scaled = [...cases, ...casesOf(ceiling)];
+  for (const { runtime, threads, of } of scaled.filter((each) => each.threads > 1)) {
+    const single = scaled.find((each) => each.runtime === runtime && each.threads === 1);
     if (!single) continue;
     const pairs = pairwise(single.of, of, ({ medianMs }) => medianMs);
     scaling.push({ runtime, threads, speedup: hundredths(median(pairs)), pairs: pairs.map(hundredths) });
   }
   return { results, ratios, scaling };
+}
+
+/** The runs of each runtime and number of threads. @param {readonly Run[]} runs */
+function casesOf(runs) {
+  return [...new Set(runs.map(({ runtime, threads }) => JSON.stringify([runtime, threads])))].map((key) => {
+    const [runtime, threads] = JSON.parse(key);
+    return { runtime, threads, of: runs.filter((run) => run.runtime === runtime && run.threads === threads) };
+  });
 }
 
 /**
@@ -64,7 +71,7 @@ function pairwise(a, b, value) {
 }
 
 /** @param {readonly number[]} values */
-function median(values) {
+export function median(values) {
   const sorted = values.toSorted((x, y) => x - y);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
