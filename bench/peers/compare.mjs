@@ -132,8 +132,9 @@ async function runPeer(peer, threads) {
   return { runtime, version, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, maxAbsDiff };
 }
 
-const runRegisters = (threads) =>
-  runNode([join(here, 'registers.mjs'), '--threads', String(threads), '--runs', String(options.runs)]);
+function runRegisters(threads) {
+  return runNode([join(here, 'registers.mjs'), '--threads', String(threads), '--runs', String(options.runs)]);
+}
 
 /** The JSON that a script prints. @param {readonly string[]} args */
 async function runNode(args) {
