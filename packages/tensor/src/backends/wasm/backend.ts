@@ -207,8 +207,10 @@ export class WasmBackend implements Backend {
   #run(kernel: string, library: WasmLibrary, steps: readonly WasmStep[], target: Block | null): void {
     const functions = this.#load(library);
     const own: ProgramMemory = { target, scratch: new Map(), transient: [] };
-    const lastUse = new Map<WasmArgument, WasmStep>();
-    for (const step of steps) for (const arg of step.args) lastUse.set(arg, step);
+    const lastUse = new Map<WasmScratch, WasmStep>();
+    for (const step of steps) {
+      for (const arg of step.args) if (typeof arg === 'object' && arg.kind === 'scratch') lastUse.set(arg, step);
+    }
     try {
       for (const step of steps) {
         const { fn, args, chunks } = step;

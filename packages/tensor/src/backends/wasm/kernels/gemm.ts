@@ -12,6 +12,8 @@ const blockOfRows = 49152;
 const blockPanels = 64;
 /** Multiply-adds that a chunk should have, about 20 µs. */
 const chunkWork = 2 ** 19;
+/** Chunks for each thread: at the end the others wait for a chunk of the slowest, and cores that are shared differ. */
+const threadChunks = 24;
 
 /** A convolution's geometry as the product sees it. */
 export interface ConvolutionRows {
@@ -74,7 +76,7 @@ function planChunks(
   let panels = evenParts(panelsOf(n), blockPanels, 1);
   if (machine.threads > 1) {
     const affordable = Math.ceil((matrices * m * n * k) / chunkWork);
-    const wanted = Math.min(machine.threads * 24, affordable);
+    const wanted = Math.min(machine.threads * threadChunks, affordable);
     const short = (): number => Math.ceil(wanted / (matrices * rows.count * panels.count));
     // Narrow chunks read less of b, so the panels are divided first; at 4 the reading of a begins to show.
     if (short() > 1) panels = evenParts(panelsOf(n), Math.max(4, Math.ceil(panels.size / short())), 1);
