@@ -39,7 +39,7 @@ for (let round = 1; round <= options.rounds; round++) {
     }
   }
   // What threads are worth on the machine itself, where they are compared.
-  if (!options.threads.includes(1)) continue;
+  if (options.threads.length === 1 || !options.threads.includes(1)) continue;
   for (const threads of options.threads)
     ceiling.push(await timed(runRegisters, { round, threads, runtime: 'registers' }));
 }

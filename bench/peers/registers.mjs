@@ -1,6 +1,6 @@
 /**
  * What more threads are worth on this machine at the moment: the time of a fixed number of multiply-adds in registers, which
- * threads take from one counter. No runtime scales better than that.
+ * threads take from one counter. Nothing in it waits for memory, and threads for each other only at the end.
  *
  *   node registers.mjs --threads N --runs R
  */

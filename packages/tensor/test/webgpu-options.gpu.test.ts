@@ -84,12 +84,12 @@ gpuTest('tuning measures each way to launch a kernel; a new device takes the tab
     run(device, x).dispose();
   });
   expect(runs).toBe(ways.length * 4);
-  // Through OpenGL there are no timestamps, and work is reported as done before it is: all ways take the same time.
-  if (device.selection.includes('OpenGL')) return;
   const [entries] = Object.values(table);
-  // A workgroup for each element is far slower on any GPU.
   const { invocations } = entries!['double, 1048576']!;
-  expect([16, 64]).toContain(invocations);
+  // A workgroup for each element is far slower on any GPU. Through OpenGL there are no timestamps, and work is reported as
+  // done before it is: all ways take the same time.
+  const sensible = device.selection.includes('OpenGL') ? [1, 16, 64] : [16, 64];
+  expect(sensible).toContain(invocations);
   expect((await run(device, x).readFloat32())[999_999]).toBe(1_999_998);
 
   const next = await openGpu({ tuning: JSON.parse(JSON.stringify(table)) as TuningTable });

@@ -8,7 +8,10 @@ export interface CreateUperNetOptions extends LoadOptions {
   readonly device?: Device | DeviceName | 'auto';
   /** Worker threads of a `wasm` device that is made. Default: as many as the machine runs in parallel. */
   readonly threads?: number;
-  /** Whether a `wasm` device that is made uses what SIMD V8 calls experimental; see `DeviceOptions.experimentalSimd` of `@ii/tensor`. */
+  /**
+   * Whether a `wasm` device that is made uses SIMD that V8 calls experimental; see `DeviceOptions.experimentalSimd` of
+   * `@ii/tensor`.
+   */
   readonly experimentalSimd?: boolean;
   /** A checkpoint's tensors under PyTorch's names. Give these or `seed`. */
   readonly weights?: StateDict;
