@@ -7,7 +7,8 @@ import { address, word } from './simd';
 /*
  * The matrix product `c[M, N] = epilogue(a[M, K] · b[K, N])`, for many matrices at once (the groups of a convolution,
  * the batch of a matmul). A chunk is a block of rows × a range of panels of one matrix over the whole of K, so that no
- * sum depends on how many threads there are.
+ * sum depends on how many threads there are. Neighbouring chunks are of the same rows, as those of other kernels are: a
+ * thread finds what it wrote before in its own core's cache.
  *
  * Argument words:
  *      0 a   1 packed b   2 c   3 M   4 N   5 K
@@ -62,10 +63,10 @@ function product(args: usize, chunk: i32, thread: i32, source: i32): void {
   const mChunks = word(args, 9);
   const nChunks = word(args, 10);
 
-  const mChunk = chunk % mChunks;
-  chunk /= mChunks;
   const nChunk = chunk % nChunks;
-  const matrix = chunk / nChunks;
+  chunk /= nChunks;
+  const mChunk = chunk % mChunks;
+  const matrix = chunk / mChunks;
   let offsetA = 0;
   let matrixB = 0;
   let rest = matrix;

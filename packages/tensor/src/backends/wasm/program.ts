@@ -100,7 +100,7 @@ export const scratch = (bytes: number): WasmScratch => ({ kind: 'scratch', bytes
 export function splitWork(
   total: number,
   machine: WasmMachine,
-  { multiple = 1, least = 1, perThread = 4 }: { multiple?: number; least?: number; perThread?: number } = {},
+  { multiple = 1, least = 1, perThread = 8 }: { multiple?: number; least?: number; perThread?: number } = {},
 ): { readonly size: number; readonly chunks: number } {
   const wanted = machine.threads === 1 ? 1 : machine.threads * perThread;
   const even = Math.ceil(total / wanted);

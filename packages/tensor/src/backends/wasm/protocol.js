@@ -24,11 +24,9 @@ export const SLOT_WORDS = 64;
 /** Fields of a slot. */
 export const FUNCTION = 0;
 export const CHUNKS = 1;
-/** Next chunk to claim. */
-export const NEXT = 2;
 /** Chunks done. */
-export const DONE = 3;
-export const ARGUMENTS = 4;
+export const DONE = 2;
+export const ARGUMENTS = 3;
 
 /** Values of FUNCTION that are no kernel: make the functions of a library known; tell the enqueueing thread. */
 export const LOAD = -1;
@@ -37,8 +35,11 @@ export const FENCE = -2;
 /** First word of the times of each slot's command: begin and end, f64 milliseconds. */
 export const TIMES = RING + SLOTS * SLOT_WORDS;
 
+/** First word of each slot's claims: how many chunks of each thread's part are taken. */
+export const CLAIMS = TIMES + SLOTS * 4;
+
 /** First byte behind all this: where the heap begins. */
-export const HEAP = (TIMES + SLOTS * 4) * 4;
+export const HEAP = (CLAIMS + SLOTS * MAX_THREADS) * 4;
 
 /**
  * The first word of command number `sequence`.
@@ -51,3 +52,9 @@ export const slotOf = (sequence) => RING + ((sequence >>> 0) % SLOTS) * SLOT_WOR
  * @param {number} sequence
  */
 export const timesOf = (sequence) => TIMES / 2 + ((sequence >>> 0) % SLOTS) * 2;
+
+/**
+ * The first word of the claims of command number `sequence`.
+ * @param {number} sequence
+ */
+export const claimsOf = (sequence) => CLAIMS + ((sequence >>> 0) % SLOTS) * MAX_THREADS;

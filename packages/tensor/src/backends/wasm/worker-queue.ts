@@ -11,10 +11,10 @@ import {
   HEAD,
   LOAD,
   MAX_THREADS,
-  NEXT,
   PROGRESS,
   SLOTS,
   TRACING,
+  claimsOf,
   slotOf,
   timesOf,
 } from './protocol.js';
@@ -140,7 +140,8 @@ export class WorkerQueue implements CommandQueue {
     const slot = slotOf(this.issued);
     words[slot + FUNCTION] = fn;
     words[slot + CHUNKS] = chunks;
-    words[slot + NEXT] = 0;
+    const claims = claimsOf(this.issued);
+    words.fill(0, claims, claims + this.threads);
     words[slot + DONE] = 0;
     for (let i = 0; i < count; i++) words[slot + ARGUMENTS + i] = args[i]!;
     this.issued++;
@@ -185,7 +186,7 @@ export class WorkerQueue implements CommandQueue {
       };
       const worker = startWorker(receive, fail);
       this.#workers[thread] = worker;
-      worker.postMessage({ memory, thread });
+      worker.postMessage({ memory, thread, threads: this.threads });
     });
     this.#workers[thread]?.unref?.();
   }

@@ -2,6 +2,7 @@
  * One worker of the CPU device: takes the commands of the queue in order, claims chunks of each, and goes on when all
  * chunks are done. It never returns to its event loop; the device ends it by terminating it.
  */
+import { ChunkClaims } from './chunk-claims.js';
 import {
   ARGUMENTS,
   CHUNKS,
@@ -11,7 +12,6 @@ import {
   FUNCTION,
   HEAD,
   LOAD,
-  NEXT,
   PROGRESS,
   TRACING,
   slotOf,
@@ -25,13 +25,14 @@ const SPINS = 20_000;
 const port = globalThis.process?.getBuiltinModule?.('node:worker_threads')?.parentPort;
 const post = port ? port.postMessage.bind(port) : globalThis.postMessage.bind(globalThis);
 
-/** @param {{ memory: WebAssembly.Memory, thread: number }} start */
-function work({ memory, thread }) {
+/** @param {{ memory: WebAssembly.Memory, thread: number, threads: number }} start */
+function work({ memory, thread, threads }) {
   // The queue lies below the heap, so that this view stays valid when the memory grows.
   const words = new Int32Array(memory.buffer);
   const times = new Float64Array(memory.buffer);
   /** @type {import('./library.js').KernelFunction[]} */
   const functions = [];
+  const claims = new ChunkClaims(words, thread, threads);
   let sequence = Atomics.load(words, HEAD);
   Atomics.store(words, PROGRESS + thread, sequence);
   post({ ready: true });
@@ -72,10 +73,9 @@ function work({ memory, thread }) {
       }
     } else {
       const args = (slot + ARGUMENTS) * 4;
+      claims.begin(sequence, chunks);
       let count = 0;
-      for (;;) {
-        const chunk = Atomics.add(words, slot + NEXT, 1);
-        if (chunk >= chunks) break;
+      for (let chunk = claims.next(); chunk !== -1; chunk = claims.next()) {
         try {
           functions[operation]?.(args, chunk, thread);
         } catch (error) {

@@ -73,13 +73,15 @@ function planChunks(
 ): { rows: { size: number; count: number }; panels: { size: number; count: number } } {
   const { tileRows } = machine;
   let rows = evenParts(m, blockOfRows / depthOf(machine), tileRows);
-  let panels = evenParts(panelsOf(n), blockPanels, 1);
+  // Whole tiles but for the last.
+  const tilePanels = machine.tileColumns / panelColumns;
+  let panels = evenParts(panelsOf(n), blockPanels, tilePanels);
   if (machine.threads > 1) {
     const affordable = Math.ceil((matrices * m * n * k) / chunkWork);
     const wanted = Math.min(machine.threads * threadChunks, affordable);
     const short = (): number => Math.ceil(wanted / (matrices * rows.count * panels.count));
     // Narrow chunks read less of b, so the panels are divided first; at 4 the reading of a begins to show.
-    if (short() > 1) panels = evenParts(panelsOf(n), Math.max(4, Math.ceil(panels.size / short())), 1);
+    if (short() > 1) panels = evenParts(panelsOf(n), Math.max(4, Math.ceil(panels.size / short())), tilePanels);
     if (short() > 1) rows = evenParts(m, Math.max(tileRows, Math.ceil(rows.size / short())), tileRows);
   }
   return { rows, panels };
