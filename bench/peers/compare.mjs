@@ -1,25 +1,24 @@
 /**
- * Times `ii bench` and onnxruntime on the same network in turns, each run in a process of its own, and writes what was
+ * Times II and onnxruntime on the same network, run by run in turns, each in a process of its own, and writes what was
  * measured to docs/benchmarks. See docs/benchmarks/README.md.
  *
  *   node compare.mjs --graph DIR [--node PATH] [--peers node,web] [--threads 1,2] [--runs R] [--rounds N] [--out DIR]
  *   node compare.mjs --graph DIR --device webgpu […]      on the GPU, against onnxruntime-node's webgpu provider
  */
-import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { describeCommit, describeMachine, describeNode, fileStem, gpuStem, loadAverage } from './machine.mjs';
 import { markdown } from './markdown.mjs';
 import { writeReport } from './report.mjs';
 import { summarize } from './summary.mjs';
+import { Contestant } from './turns.mjs';
 
 const USAGE =
   'usage: node compare.mjs --graph DIR [--node PATH] [--peers node,web] [--device wasm|webgpu] [--threads 1,2] [--runs R] [--rounds N] [--out DIR]';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const ii = join(root, 'packages/zoo/bin/ii.js');
 
 const options = readOptions();
 if (!existsSync(join(root, 'packages/zoo/dist'))) throw new Error('the packages are not built: run npm run build');
@@ -29,27 +28,16 @@ const { model, size } = readGraph(options.graph);
 const date = new Date().toISOString();
 const loadBefore = loadAverage();
 
+const contestants = listContestants();
 const runs = [];
-const ceiling = [];
-for (let round = 1; round <= options.rounds; round++) {
-  for (const threads of options.threads) {
-    for (const runtime of ['ii', ...options.peers]) {
-      const run = runtime === 'ii' ? runOurs : (count) => runPeer(runtime, count);
-      runs.push(await timed(run, { round, threads, runtime }));
-    }
-  }
-  // What threads are worth on the machine itself, where they are compared.
-  if (options.threads.length === 1 || !options.threads.includes(1)) continue;
-  for (const threads of options.threads)
-    ceiling.push(await timed(runRegisters, { round, threads, runtime: 'registers' }));
-}
+for (let round = 1; round <= options.rounds; round++) runs.push(...(await playRound(round)));
 
 const report = {
   ...{ date, machine, node, model, size, device: options.device, commit: describeCommit(root) },
   ...{ rounds: options.rounds, runsPerRound: options.runs, loadAverage: { before: loadBefore, after: loadAverage() } },
   commands: commands(),
-  ...summarize(runs, ceiling),
-  runs: [...runs, ...ceiling],
+  ...summarize(runs),
+  runs,
 };
 const ours = runs.find(({ runtime }) => runtime === 'ii');
 const fileName = options.device === 'webgpu' ? gpuStem(ours.selection) : fileStem(machine, node);
@@ -101,45 +89,41 @@ function readGraph(folder) {
   return { model: variant.toUpperCase(), size: [Number(height), Number(width)] };
 }
 
-/** The result of one process, its time shown. */
-async function timed(run, { round, threads, runtime }) {
-  process.stderr.write(`round ${round} of ${options.rounds}: ${runtime}, ${threads} threads … `);
-  const result = await run(threads);
-  process.stderr.write(`${Math.round(result.medianMs)} ms\n`);
-  return { round, threads, runtime, ...result };
+/** The processes of a round: each runtime with each number of threads, and what the machine itself can. */
+function listContestants() {
+  const compared = options.threads.length > 1 && options.threads.includes(1);
+  return ['ii', ...options.peers, ...(compared ? ['registers'] : [])].flatMap((runtime) =>
+    options.threads.map((threads) => ({ runtime, threads, ...command(runtime, threads) })),
+  );
 }
 
-function ourArguments(threads) {
+/** @param {string} runtime @param {number} threads @param {string} graph */
+function command(runtime, threads, graph = options.graph) {
+  const counts = ['--threads', String(threads), '--runs', String(options.runs)];
   const what = ['--model', model, '--size', size.join('x'), '--device', options.device];
-  return ['bench', ...what, '--threads', String(threads), '--runs', String(options.runs), '--json'];
+  if (runtime === 'ii') return { script: 'ii.mjs', args: [...what, ...counts] };
+  if (runtime === 'registers') return { script: 'registers.mjs', args: counts };
+  return { script: 'ort.mjs', args: ['--graph', graph, '--runtime', runtime, ...counts] };
 }
 
-function peerArguments(runtime, threads, graph) {
-  return ['--graph', graph, '--runtime', runtime, '--threads', String(threads), '--runs', String(options.runs)];
-}
-
-async function runOurs(threads) {
-  const result = await runNode([ii, ...ourArguments(threads)]);
-  const { medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, selection } = result;
-  const version = JSON.parse(readFileSync(join(root, 'packages/zoo/package.json'), 'utf8')).version;
-  return { runtime: 'ii', version, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, selection };
-}
-
-async function runPeer(peer, threads) {
-  const result = await runNode([join(here, 'ort.mjs'), ...peerArguments(peer, threads, options.graph)]);
-  const { runtime, version, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssMiB, maxAbsDiff } = result;
-  const peakRssBytes = peakRssMiB * 2 ** 20;
-  return { runtime, version, medianMs, minMs, warmupMs, loadMs, runsMs, peakRssBytes, maxAbsDiff };
-}
-
-function runRegisters(threads) {
-  return runNode([join(here, 'registers.mjs'), '--threads', String(threads), '--runs', String(options.runs)]);
-}
-
-/** The JSON that a script prints. @param {readonly string[]} args */
-async function runNode(args) {
-  const { stdout } = await promisify(execFile)(options.node, args, { maxBuffer: 2 ** 24 });
-  return JSON.parse(stdout);
+/** All contestants, started one after the other, then run by run in turns. @param {number} round */
+async function playRound(round) {
+  const show = (/** @type {string} */ text) => process.stderr.write(`round ${round} of ${options.rounds}: ${text}\n`);
+  const started = [];
+  for (const { runtime, threads, script, args } of contestants) {
+    show(`loading ${runtime}, ${threads} threads`);
+    const contestant = new Contestant(options.node, join(here, script), args);
+    started.push(contestant);
+    await contestant.ready();
+  }
+  for (let turn = 1; turn <= options.runs; turn++) {
+    show(`turn ${turn} of ${options.runs}`);
+    for (const contestant of started) await contestant.run();
+  }
+  const results = [];
+  for (const contestant of started) results.push({ round, ...(await contestant.finish()) });
+  for (const { runtime, threads, medianMs } of results) show(`${runtime}, ${threads} threads: ${Math.round(medianMs)} ms`);
+  return results;
 }
 
 /** What was run, with the folder of the graph and the paths of this machine left out. */
@@ -151,7 +135,9 @@ function commands() {
   ];
   return [
     `node bench/peers/compare.mjs ${flags.join(' ')}`,
-    `NODE packages/zoo/bin/ii.js ${ourArguments(threads).join(' ')}`,
-    ...options.peers.map((peer) => `NODE bench/peers/ort.mjs ${peerArguments(peer, threads, 'DIR').join(' ')}`),
+    ...contestants
+      .filter(({ threads: each }) => each === threads)
+      .map(({ runtime, threads: each }) => command(runtime, each, 'DIR'))
+      .map(({ script, args }) => `NODE bench/peers/${script} ${args.join(' ')}`),
   ];
 }

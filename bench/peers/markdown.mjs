@@ -14,7 +14,7 @@ ${table(
   [
     ...where(date, machine, node),
     ['II', `commit ${commit ?? 'unknown'}; ${selection ?? ''}`],
-    ['rounds', `${rounds} in turns, ${runsPerRound} runs each after one to warm up`],
+    ['rounds', `${rounds} of ${runsPerRound} turns, in new processes, after one run to warm up`],
     ['load average', `${loadAverage.before} before, ${loadAverage.after} after`],
   ],
 )}
@@ -24,7 +24,7 @@ ${table(
 ${table(
   ['runtime', 'threads', 'median', 'fastest', 'warm-up', 'loading', 'peak memory'],
   report.results.map(({ runtime, version, threads, medianMs, minMs, warmupMs, loadMs, peakRssBytes }) => [
-    `${name(runtime)} ${version}`,
+    `${[name(runtime), version].filter(Boolean).join(' ')}`,
     threads,
     ...[medianMs, minMs, warmupMs, loadMs].map((ms) => `${Math.round(ms)} ms`),
     `${Math.round(peakRssBytes / 2 ** 20)} MiB`,
@@ -35,8 +35,8 @@ ${table(
 
 ${table(
   ['against', 'threads', 'II is faster by', 'round by round', "II's memory"],
-  report.ratios.map(({ against, threads, timesFaster, pairs, memoryShare }) => [
-    ...[against, threads, `**${timesFaster.toFixed(2)}×**`, pairs.map((ratio) => ratio.toFixed(2)).join(', ')],
+  report.ratios.map(({ against, threads, times, rounds: each, memoryShare }) => [
+    ...[against, threads, `**${times.toFixed(2)}×**`, showRounds(each)],
     `${memoryShare.toFixed(2)}×`,
   ]),
 )}
@@ -62,8 +62,8 @@ export function where(date, machine, node) {
 
 function scalingSection(scaling) {
   if (scaling.length === 0) return '';
-  const rows = scaling.map(({ runtime, threads, speedup, pairs }) => [
-    ...[name(runtime), threads, `${speedup.toFixed(2)}×`, pairs.map((ratio) => ratio.toFixed(2)).join(', ')],
+  const rows = scaling.map(({ runtime, threads, times, rounds }) => [
+    ...[name(runtime), threads, `${times.toFixed(2)}×`, showRounds(rounds)],
   ]);
   return `
 ## Threads against one thread
@@ -71,6 +71,8 @@ function scalingSection(scaling) {
 ${table(['runtime', 'threads', 'faster by', 'round by round'], rows)}
 `;
 }
+
+const showRounds = (ratios) => ratios.map((ratio) => ratio.toFixed(2)).join(', ');
 
 const name = (runtime) => ({ ii: 'II', registers: 'the machine: multiply-adds in registers' })[runtime] ?? runtime;
 

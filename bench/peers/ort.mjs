@@ -8,6 +8,7 @@ import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fill, writeWeights } from './fill.mjs';
+import { tell, timeRuns } from './turns.mjs';
 
 const options = readOptions();
 const stem = graphName(options.graph);
@@ -33,15 +34,12 @@ try {
   const image = new ort.Tensor('float32', fill(kind, shape, seed), shape);
   const [input] = session.inputNames;
   const [output] = session.outputNames;
-  const times = [];
   let logits;
-  for (let run = 0; run <= options.runs; run++) {
-    const start = performance.now();
+  const run = async () => {
     const outputs = await session.run({ [input]: image });
-    times.push(performance.now() - start);
     logits = outputs[output];
-  }
-  const [warmupMs, ...runsMs] = times;
+  };
+  const times = await timeRuns({ run, runs: options.runs });
 
   const maxAbsDiff = largestDifference(logits, expected.samples);
   // Ten times what another float32 implementation differs from the float64 result.
@@ -52,19 +50,16 @@ try {
     version: ort.env.versions[options.runtime.split('-')[0]] ?? ort.env.versions.common,
     graph: stem,
     threads: options.threads,
-    loadMs: Math.round(loadMs),
-    warmupMs: Math.round(warmupMs),
-    runsMs: runsMs.map(Math.round),
-    medianMs: Math.round(median(runsMs)),
-    minMs: Math.round(Math.min(...runsMs)),
-    peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+    loadMs,
+    ...times,
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
     maxAbsDiff,
     tolerance,
     ok,
     node: process.version,
     cpu: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
   };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  await tell(result);
   exitCode = ok ? 0 : 1;
 } finally {
   rmSync(temporary, { recursive: true, force: true });
@@ -135,11 +130,4 @@ function largestDifference({ dims, data }, samples) {
   const [, , height, width] = dims;
   const differences = samples.map(([c, y, x, value]) => Math.abs(data[(c * height + y) * width + x] - value));
   return Math.max(...differences);
-}
-
-/** @param {number[]} values */
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { multiplyAdds } from '../../packages/tensor/dist/backends/wasm/peak.js';
-import { median } from './summary.mjs';
+import { tell, timeRuns } from './turns.mjs';
 
 /** Of a fraction of a millisecond each: about two seconds on one thread. */
 const CHUNKS = 8000;
@@ -25,17 +25,16 @@ async function measure() {
   );
   const all = () => Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))));
   await all();
-  const runsMs = [];
-  for (let run = 0; run < Number(values.runs); run++) {
+  const run = () => {
     Atomics.store(next, 0, 0);
     const done = all();
-    const started = performance.now();
     for (const worker of workers) worker.postMessage(null);
-    await done;
-    runsMs.push(performance.now() - started);
-  }
+    return done;
+  };
+  const times = await timeRuns({ run, runs: Number(values.runs) });
   await Promise.all(workers.map((worker) => worker.terminate()));
-  console.log(JSON.stringify({ medianMs: median(runsMs), minMs: Math.min(...runsMs), runsMs }));
+  await tell({ runtime: 'registers', threads: workers.length, ...times });
+  process.exit(0);
 }
 
 function work() {

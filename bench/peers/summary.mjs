@@ -1,56 +1,59 @@
-/** Medians of the rounds, and the runtimes against each other. */
+/** Medians of all turns, and the runtimes against each other. */
 
 /**
- * @typedef {object} Run one process
+ * @typedef {object} Run one process, in one round
  * @property {number} round
  * @property {string} runtime
- * @property {string} version
+ * @property {string} [version]
  * @property {number} threads
- * @property {number} medianMs of the timed runs in the process
- * @property {number} minMs
+ * @property {readonly number[]} runsMs turn by turn
  * @property {number} warmupMs
  * @property {number} loadMs
  * @property {number} peakRssBytes
  */
 
 /**
- * Medians over the rounds for each runtime and number of threads. Ratios are taken within each round, so that what
- * else the machine did meanwhile weighs on both sides, and only then is their median taken.
+ * Medians for each runtime and number of threads. Ratios are taken within each turn, in which runs follow each other at
+ * once, so that what else the machine did meanwhile weighs on both sides, and only then is their median taken.
  *
  * @param {readonly Run[]} runs
- * @param {readonly Run[]} ceiling what is no runtime, but scales as the machine lets it
  */
-export function summarize(runs, ceiling) {
+export function summarize(runs) {
   const cases = casesOf(runs);
-  const results = cases.map(({ runtime, threads, of }) => ({
+  const runtimes = cases.filter(({ runtime }) => runtime !== 'registers');
+  const results = runtimes.map(({ runtime, threads, of }) => ({
     ...{ runtime, version: of[0].version, threads },
-    medianMs: tenths(median(of.map((run) => run.medianMs))),
-    minMs: tenths(Math.min(...of.map((run) => run.minMs))),
+    medianMs: tenths(median(of.flatMap((run) => run.runsMs))),
+    minMs: tenths(Math.min(...of.flatMap((run) => run.runsMs))),
     warmupMs: tenths(median(of.map((run) => run.warmupMs))),
     loadMs: tenths(median(of.map((run) => run.loadMs))),
     peakRssBytes: Math.max(...of.map((run) => run.peakRssBytes)),
   }));
 
   const ratios = [];
-  for (const peer of cases.filter(({ runtime }) => runtime !== 'ii')) {
+  for (const peer of runtimes.filter(({ runtime }) => runtime !== 'ii')) {
     const ours = cases.find(({ runtime, threads }) => runtime === 'ii' && threads === peer.threads);
-    const pairs = pairwise(peer.of, ours.of, ({ medianMs }) => medianMs);
-    const memory = median(pairwise(ours.of, peer.of, ({ peakRssBytes }) => peakRssBytes));
-    ratios.push({
-      ...{ against: peer.runtime, threads: peer.threads, timesFaster: hundredths(median(pairs)) },
-      ...{ pairs: pairs.map(hundredths), memoryShare: hundredths(memory) },
-    });
+    const { times, rounds } = inTurns(peer.of, ours.of);
+    const memory = median(ours.of.map((run, i) => run.peakRssBytes / peer.of[i].peakRssBytes));
+    ratios.push({ against: peer.runtime, threads: peer.threads, times, rounds, memoryShare: hundredths(memory) });
   }
 
   const scaling = [];
-  const scaled = [...cases, ...casesOf(ceiling)];
-  for (const { runtime, threads, of } of scaled.filter((each) => each.threads > 1)) {
-    const single = scaled.find((each) => each.runtime === runtime && each.threads === 1);
-    if (!single) continue;
-    const pairs = pairwise(single.of, of, ({ medianMs }) => medianMs);
-    scaling.push({ runtime, threads, speedup: hundredths(median(pairs)), pairs: pairs.map(hundredths) });
+  for (const { runtime, threads, of } of cases.filter((each) => each.threads > 1)) {
+    const single = cases.find((each) => each.runtime === runtime && each.threads === 1);
+    if (single) scaling.push({ runtime, threads, ...inTurns(single.of, of) });
   }
   return { results, ratios, scaling };
+}
+
+/**
+ * How many times as long `a` takes as `b`: the median over all turns, and over those of each round.
+ *
+ * @param {readonly Run[]} a @param {readonly Run[]} b of the same rounds, in the same order
+ */
+function inTurns(a, b) {
+  const turns = a.map((run, i) => run.runsMs.map((ms, turn) => ms / b[i].runsMs[turn]));
+  return { times: hundredths(median(turns.flat())), rounds: turns.map((each) => hundredths(median(each))) };
 }
 
 /** The runs of each runtime and number of threads. @param {readonly Run[]} runs */
@@ -59,15 +62,6 @@ function casesOf(runs) {
     const [runtime, threads] = JSON.parse(key);
     return { runtime, threads, of: runs.filter((run) => run.runtime === runtime && run.threads === threads) };
   });
-}
-
-/**
- * `value(a) / value(b)` for the runs of each round.
- *
- * @param {readonly Run[]} a @param {readonly Run[]} b @param {(run: Run) => number} value
- */
-function pairwise(a, b, value) {
-  return a.map((run) => value(run) / value(b.find(({ round }) => round === run.round)));
 }
 
 /** @param {readonly number[]} values */

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { IIError, Random, resizeArgmax, scope, type Capture, type Tensor, type TraceEntry } from '@ii/tensor';
+import type { TraceEntry } from '@ii/tensor';
 import { createUperNet, type Segmentor } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 import { countModel, findModel } from '../registry.js';
@@ -14,6 +14,7 @@ import { alignColumns, showBytes, showDuration, showSize } from './table.js';
 import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
 import { tuneTask } from './bench-tune.js';
 import { median, tenths } from './figures.js';
+import { LabelTask } from './label-task.js';
 import { untrainedWeights } from './untrained-weights.js';
 
 interface BenchFlags extends ModelFlags, DeviceFlags {
@@ -150,62 +151,6 @@ function load(
     ...{ device: flags.device, signal },
     onProgress: ({ loaded, total }) => progress.show('loading weights', loaded, total),
   });
-}
-
-/** What is timed: a host array `[1, H, W, 3]` in, the label map out, by the same steps as a photo's once it is resized. */
-class LabelTask {
-  readonly #model: Segmentor;
-  readonly #size: InputSize;
-  readonly #pixels: Float32Array;
-  #capture: Capture | null = null;
-
-  constructor(model: Segmentor, size: InputSize) {
-    this.#model = model;
-    this.#size = size;
-    const random = new Random(0);
-    // About the values of a normalised photo.
-    this.#pixels = Float32Array.from({ length: size[0] * size[1] * 3 }, () => random.uniform(-2, 2));
-  }
-
-  /** Records the work, where the device can hold the recording, and runs it once; weights are prepared meanwhile. */
-  async warmUp(): Promise<void> {
-    using image = this.#image();
-    try {
-      this.#model.network.derive();
-      this.#capture = this.#model.device.capture((x) => [this.#labels(x!)], image);
-    } catch (error) {
-      if (!(error instanceof IIError)) throw error;
-    }
-    await this.run();
-  }
-
-  async run(): Promise<void> {
-    using image = this.#image();
-    if (this.#capture) {
-      await this.#capture.run(image)[0]!.read();
-    } else {
-      using labels = this.#labels(image);
-      await labels.read();
-    }
-  }
-
-  /** Enqueues one run, not the recorded one: a recording is replayed without its kernels' names. */
-  runPlainly(): void {
-    using image = this.#image();
-    this.#labels(image).dispose();
-  }
-
-  dispose(): void {
-    this.#capture?.dispose();
-  }
-
-  #image(): Tensor {
-    return this.#model.device.tensor(this.#pixels, [1, ...this.#size, 3]);
-  }
-
-  #labels(image: Tensor): Tensor {
-    return scope(() => resizeArgmax(this.#model.network.forward(image), this.#size));
-  }
 }
 
 /** What `--json` prints. */
