@@ -3,9 +3,10 @@ import { madd } from './simd';
 /**
  * The micro-kernel with tiles of 5 rows; see gemm-tile.ts, whose `tile` explains the arguments.
  *
- * Ten sums, two vectors of b and two numbers of a are what V8 before version 13 keeps in registers, if it is kept from
- * loading the numbers of all rows first: every two rows stand behind a condition that always holds. Four steps of k share
- * the addresses.
+ * Ten sums, two vectors of b and three numbers of a are what V8 before version 13 keeps in registers, if it is kept from
+ * loading the numbers of all rows first: in each step of k, some rows stand behind a condition that always holds, and the
+ * others follow it. They change places with every step, since a sum that no condition touches would be put off to the
+ * step after; both load b for themselves. Four steps share the addresses.
  */
 export function tileOfFive(segments: usize, count: i32, b: usize, c: usize, pitch: usize, rows: i32, start: usize): void {
   const c1 = c + (<usize>min(1, rows - 1)) * pitch;
@@ -37,98 +38,90 @@ export function tileOfFive(segments: usize, count: i32, b: usize, c: usize, pitc
       const p2 = a2 + k;
       const p3 = a3 + k;
       const p4 = a4 + k;
+      if (c) {
+        const left = v128.load(b);
+        const right = v128.load(b, 16);
+        const s0 = v128.load32_splat(p0);
+        l0 = madd(s0, left, l0);
+        r0 = madd(s0, right, r0);
+        const s1 = v128.load32_splat(p1);
+        l1 = madd(s1, left, l1);
+        r1 = madd(s1, right, r1);
+        const s2 = v128.load32_splat(p2);
+        l2 = madd(s2, left, l2);
+        r2 = madd(s2, right, r2);
+      }
       const left0 = v128.load(b);
       const right0 = v128.load(b, 16);
-      if (c) {
-        const s0 = v128.load32_splat(p0);
-        l0 = madd(s0, left0, l0);
-        r0 = madd(s0, right0, r0);
-        const s1 = v128.load32_splat(p1);
-        l1 = madd(s1, left0, l1);
-        r1 = madd(s1, right0, r1);
-      }
+      const s30 = v128.load32_splat(p3);
+      l3 = madd(s30, left0, l3);
+      r3 = madd(s30, right0, r3);
+      const s40 = v128.load32_splat(p4);
+      l4 = madd(s40, left0, l4);
+      r4 = madd(s40, right0, r4);
       if (pitch) {
-        const s2 = v128.load32_splat(p2);
-        l2 = madd(s2, left0, l2);
-        r2 = madd(s2, right0, r2);
-        const s3 = v128.load32_splat(p3);
-        l3 = madd(s3, left0, l3);
-        r3 = madd(s3, right0, r3);
-      }
-      if (segments) {
-        const s4 = v128.load32_splat(p4);
-        l4 = madd(s4, left0, l4);
-        r4 = madd(s4, right0, r4);
+        const left = v128.load(b, 32);
+        const right = v128.load(b, 48);
+        const s3 = v128.load32_splat(p3, 4);
+        l3 = madd(s3, left, l3);
+        r3 = madd(s3, right, r3);
+        const s4 = v128.load32_splat(p4, 4);
+        l4 = madd(s4, left, l4);
+        r4 = madd(s4, right, r4);
       }
       const left1 = v128.load(b, 32);
       const right1 = v128.load(b, 48);
-      if (p0) {
-        const s0 = v128.load32_splat(p0, 4);
-        l0 = madd(s0, left1, l0);
-        r0 = madd(s0, right1, r0);
-        const s1 = v128.load32_splat(p1, 4);
-        l1 = madd(s1, left1, l1);
-        r1 = madd(s1, right1, r1);
-      }
-      if (p1) {
-        const s2 = v128.load32_splat(p2, 4);
-        l2 = madd(s2, left1, l2);
-        r2 = madd(s2, right1, r2);
-        const s3 = v128.load32_splat(p3, 4);
-        l3 = madd(s3, left1, l3);
-        r3 = madd(s3, right1, r3);
-      }
-      if (p2) {
-        const s4 = v128.load32_splat(p4, 4);
-        l4 = madd(s4, left1, l4);
-        r4 = madd(s4, right1, r4);
+      const s01 = v128.load32_splat(p0, 4);
+      l0 = madd(s01, left1, l0);
+      r0 = madd(s01, right1, r0);
+      const s11 = v128.load32_splat(p1, 4);
+      l1 = madd(s11, left1, l1);
+      r1 = madd(s11, right1, r1);
+      const s21 = v128.load32_splat(p2, 4);
+      l2 = madd(s21, left1, l2);
+      r2 = madd(s21, right1, r2);
+      if (segments) {
+        const left = v128.load(b, 64);
+        const right = v128.load(b, 80);
+        const s0 = v128.load32_splat(p0, 8);
+        l0 = madd(s0, left, l0);
+        r0 = madd(s0, right, r0);
+        const s1 = v128.load32_splat(p1, 8);
+        l1 = madd(s1, left, l1);
+        r1 = madd(s1, right, r1);
+        const s2 = v128.load32_splat(p2, 8);
+        l2 = madd(s2, left, l2);
+        r2 = madd(s2, right, r2);
       }
       const left2 = v128.load(b, 64);
       const right2 = v128.load(b, 80);
-      if (p3) {
-        const s0 = v128.load32_splat(p0, 8);
-        l0 = madd(s0, left2, l0);
-        r0 = madd(s0, right2, r0);
-        const s1 = v128.load32_splat(p1, 8);
-        l1 = madd(s1, left2, l1);
-        r1 = madd(s1, right2, r1);
-      }
-      if (p4) {
-        const s2 = v128.load32_splat(p2, 8);
-        l2 = madd(s2, left2, l2);
-        r2 = madd(s2, right2, r2);
-        const s3 = v128.load32_splat(p3, 8);
-        l3 = madd(s3, left2, l3);
-        r3 = madd(s3, right2, r3);
-      }
-      if (c) {
-        const s4 = v128.load32_splat(p4, 8);
-        l4 = madd(s4, left2, l4);
-        r4 = madd(s4, right2, r4);
+      const s32 = v128.load32_splat(p3, 8);
+      l3 = madd(s32, left2, l3);
+      r3 = madd(s32, right2, r3);
+      const s42 = v128.load32_splat(p4, 8);
+      l4 = madd(s42, left2, l4);
+      r4 = madd(s42, right2, r4);
+      if (p0) {
+        const left = v128.load(b, 96);
+        const right = v128.load(b, 112);
+        const s3 = v128.load32_splat(p3, 12);
+        l3 = madd(s3, left, l3);
+        r3 = madd(s3, right, r3);
+        const s4 = v128.load32_splat(p4, 12);
+        l4 = madd(s4, left, l4);
+        r4 = madd(s4, right, r4);
       }
       const left3 = v128.load(b, 96);
       const right3 = v128.load(b, 112);
-      if (pitch) {
-        const s0 = v128.load32_splat(p0, 12);
-        l0 = madd(s0, left3, l0);
-        r0 = madd(s0, right3, r0);
-        const s1 = v128.load32_splat(p1, 12);
-        l1 = madd(s1, left3, l1);
-        r1 = madd(s1, right3, r1);
-      }
-      if (segments) {
-        const s2 = v128.load32_splat(p2, 12);
-        l2 = madd(s2, left3, l2);
-        r2 = madd(s2, right3, r2);
-        const s3 = v128.load32_splat(p3, 12);
-        l3 = madd(s3, left3, l3);
-        r3 = madd(s3, right3, r3);
-      }
-      if (p0) {
-        const s4 = v128.load32_splat(p4, 12);
-        l4 = madd(s4, left3, l4);
-        r4 = madd(s4, right3, r4);
-      }
+      const s03 = v128.load32_splat(p0, 12);
+      l0 = madd(s03, left3, l0);
+      r0 = madd(s03, right3, r0);
+      const s13 = v128.load32_splat(p1, 12);
+      l1 = madd(s13, left3, l1);
+      r1 = madd(s13, right3, r1);
+      const s23 = v128.load32_splat(p2, 12);
+      l2 = madd(s23, left3, l2);
+      r2 = madd(s23, right3, r2);
       k += 16;
       b += 128;
     } while (k != steps);
