@@ -122,7 +122,8 @@ async function playRound(round) {
   }
   const results = [];
   for (const contestant of started) results.push({ round, ...(await contestant.finish()) });
-  for (const { runtime, threads, medianMs } of results) show(`${runtime}, ${threads} threads: ${Math.round(medianMs)} ms`);
+  for (const { runtime, threads, medianMs } of results)
+    show(`${runtime}, ${threads} threads: ${Math.round(medianMs)} ms`);
   return results;
 }
 

@@ -51,14 +51,16 @@ export function tileOfFive(segments: usize, count: i32, b: usize, c: usize, pitc
         l2 = madd(s2, left, l2);
         r2 = madd(s2, right, r2);
       }
-      const left0 = v128.load(b);
-      const right0 = v128.load(b, 16);
-      const s30 = v128.load32_splat(p3);
-      l3 = madd(s30, left0, l3);
-      r3 = madd(s30, right0, r3);
-      const s40 = v128.load32_splat(p4);
-      l4 = madd(s40, left0, l4);
-      r4 = madd(s40, right0, r4);
+      {
+        const left = v128.load(b);
+        const right = v128.load(b, 16);
+        const s3 = v128.load32_splat(p3);
+        l3 = madd(s3, left, l3);
+        r3 = madd(s3, right, r3);
+        const s4 = v128.load32_splat(p4);
+        l4 = madd(s4, left, l4);
+        r4 = madd(s4, right, r4);
+      }
       if (pitch) {
         const left = v128.load(b, 32);
         const right = v128.load(b, 48);
@@ -69,17 +71,19 @@ export function tileOfFive(segments: usize, count: i32, b: usize, c: usize, pitc
         l4 = madd(s4, left, l4);
         r4 = madd(s4, right, r4);
       }
-      const left1 = v128.load(b, 32);
-      const right1 = v128.load(b, 48);
-      const s01 = v128.load32_splat(p0, 4);
-      l0 = madd(s01, left1, l0);
-      r0 = madd(s01, right1, r0);
-      const s11 = v128.load32_splat(p1, 4);
-      l1 = madd(s11, left1, l1);
-      r1 = madd(s11, right1, r1);
-      const s21 = v128.load32_splat(p2, 4);
-      l2 = madd(s21, left1, l2);
-      r2 = madd(s21, right1, r2);
+      {
+        const left = v128.load(b, 32);
+        const right = v128.load(b, 48);
+        const s0 = v128.load32_splat(p0, 4);
+        l0 = madd(s0, left, l0);
+        r0 = madd(s0, right, r0);
+        const s1 = v128.load32_splat(p1, 4);
+        l1 = madd(s1, left, l1);
+        r1 = madd(s1, right, r1);
+        const s2 = v128.load32_splat(p2, 4);
+        l2 = madd(s2, left, l2);
+        r2 = madd(s2, right, r2);
+      }
       if (segments) {
         const left = v128.load(b, 64);
         const right = v128.load(b, 80);
@@ -93,14 +97,16 @@ export function tileOfFive(segments: usize, count: i32, b: usize, c: usize, pitc
         l2 = madd(s2, left, l2);
         r2 = madd(s2, right, r2);
       }
-      const left2 = v128.load(b, 64);
-      const right2 = v128.load(b, 80);
-      const s32 = v128.load32_splat(p3, 8);
-      l3 = madd(s32, left2, l3);
-      r3 = madd(s32, right2, r3);
-      const s42 = v128.load32_splat(p4, 8);
-      l4 = madd(s42, left2, l4);
-      r4 = madd(s42, right2, r4);
+      {
+        const left = v128.load(b, 64);
+        const right = v128.load(b, 80);
+        const s3 = v128.load32_splat(p3, 8);
+        l3 = madd(s3, left, l3);
+        r3 = madd(s3, right, r3);
+        const s4 = v128.load32_splat(p4, 8);
+        l4 = madd(s4, left, l4);
+        r4 = madd(s4, right, r4);
+      }
       if (p0) {
         const left = v128.load(b, 96);
         const right = v128.load(b, 112);
@@ -111,17 +117,19 @@ export function tileOfFive(segments: usize, count: i32, b: usize, c: usize, pitc
         l4 = madd(s4, left, l4);
         r4 = madd(s4, right, r4);
       }
-      const left3 = v128.load(b, 96);
-      const right3 = v128.load(b, 112);
-      const s03 = v128.load32_splat(p0, 12);
-      l0 = madd(s03, left3, l0);
-      r0 = madd(s03, right3, r0);
-      const s13 = v128.load32_splat(p1, 12);
-      l1 = madd(s13, left3, l1);
-      r1 = madd(s13, right3, r1);
-      const s23 = v128.load32_splat(p2, 12);
-      l2 = madd(s23, left3, l2);
-      r2 = madd(s23, right3, r2);
+      {
+        const left = v128.load(b, 96);
+        const right = v128.load(b, 112);
+        const s0 = v128.load32_splat(p0, 12);
+        l0 = madd(s0, left, l0);
+        r0 = madd(s0, right, r0);
+        const s1 = v128.load32_splat(p1, 12);
+        l1 = madd(s1, left, l1);
+        r1 = madd(s1, right, r1);
+        const s2 = v128.load32_splat(p2, 12);
+        l2 = madd(s2, left, l2);
+        r2 = madd(s2, right, r2);
+      }
       k += 16;
       b += 128;
     } while (k != steps);
