@@ -15,6 +15,7 @@ import { layerDecayGroups, type Segmentor, type UperNet } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 import { showTraceOfRun, traceTask, type BenchTrace } from './bench-trace.js';
 import { tuneTask } from './bench-tune.js';
+import type { ChosenModel } from './choose-model.js';
 import { median, tenths } from './figures.js';
 import type { Session } from './session.js';
 import { stoppable } from './stoppable.js';
@@ -136,6 +137,8 @@ export class TrainingTask {
 
 /** What `ii bench --train --json` prints. */
 interface TrainingReport {
+  /** The zoo's name; null for a checkpoint or configuration that is none of the zoo's models. */
+  readonly model: string | null;
   readonly title: string;
   readonly size: InputSize;
   readonly batch: number;
@@ -168,7 +171,7 @@ export interface TrainingBench {
   readonly batch: number;
   readonly threads: number;
   readonly runs: number;
-  readonly withCp?: true;
+  readonly withCp: boolean;
   readonly trace?: true;
   readonly tune?: true;
 }
@@ -176,12 +179,12 @@ export interface TrainingBench {
 /** Times training iterations and prints the report. */
 export async function benchTraining(
   model: Segmentor,
-  title: string,
+  { name, title }: ChosenModel,
   flags: TrainingBench,
   session: Session,
 ): Promise<void> {
   const { output, progress, signal } = session;
-  const { size, batch, runs } = flags;
+  const { size, batch, withCp, runs } = flags;
   const task = new TrainingTask(model, size, batch);
   try {
     if (flags.tune) await tuneTask(model.device, () => task.run(), session);
@@ -202,7 +205,7 @@ export async function benchTraining(
     const trace = flags.trace ? await stoppable(traceTask(task.trace(), threads), signal) : null;
     const middle = (of: (times: IterationTimes) => number): number => tenths(median(parts.map(of)));
     const report: TrainingReport = {
-      ...{ title, size, batch, withCp: flags.withCp ?? false },
+      ...{ model: name, title, size, batch, withCp },
       ...{
         device: model.device.name,
         selection: model.device.selection,

@@ -24,7 +24,7 @@ interface BenchFlags extends ModelFlags, DeviceFlags {
   readonly tune?: true;
   readonly train?: true;
   readonly batch: number;
-  readonly withCp?: true;
+  readonly withCp?: boolean;
 }
 
 /** Where neither the flags nor the model say another. */
@@ -53,7 +53,11 @@ export function addBench(program: Command, session: Session): void {
     .option('--tune', "measure the GPU's launch parameters for this work first (device.tune), and run with the fastest")
     .option('--train', 'time training iterations instead: forward pass, losses, backward pass, AdamW')
     .addOption(new Option('--batch <n>', 'images of a training iteration').argParser(countUpTo(MAX_BATCH)).default(2))
-    .option('--with-cp', 'training with checkpoints: blocks are computed again in the backward pass')
+    .option(
+      '--with-cp',
+      "training with checkpoints: blocks are computed again in the backward pass (default: the model's)",
+    )
+    .option('--no-with-cp', 'training without checkpoints')
     .action((flags: BenchFlags) => bench(flags, session));
 }
 
@@ -73,18 +77,19 @@ async function bench(flags: BenchFlags, session: Session): Promise<void> {
   const chosen = await chooseModel({ ...flags, ...seed }, signal);
   const size = flags.size ?? findModel(chosen.name ?? '')?.resolution ?? DEFAULT_SIZE;
   const threads = flags.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
+  const withCp = flags.withCp ?? chosen.config.backbone.withCp ?? false;
   let model: Segmentor;
   try {
     const { config } = chosen;
-    const withCp = flags.withCp ? { ...config, backbone: { ...config.backbone, withCp: true } } : config;
-    model = await load({ ...chosen, config: withCp }, { ...flags, threads }, session);
+    const asked = { ...config, backbone: { ...config.backbone, withCp } };
+    model = await load({ ...chosen, config: asked }, { ...flags, threads }, session);
   } finally {
     progress.clear();
     await chosen.checkpoint?.close();
   }
   const loadMs = performance.now() - started;
   try {
-    if (flags.train) await benchTraining(model, chosen.title, { ...flags, size, threads }, session);
+    if (flags.train) await benchTraining(model, chosen, { ...flags, withCp, size, threads }, session);
     else await benchInference(model, chosen, { ...flags, size, threads, loadMs }, session);
   } finally {
     progress.clear();

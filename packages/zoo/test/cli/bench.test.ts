@@ -26,6 +26,7 @@ interface Report {
 }
 
 interface TrainingReport extends Pick<Report, 'runsMs' | 'trace'> {
+  readonly withCp: boolean;
   readonly forwardMs: number;
   readonly backwardMs: number;
   readonly stepMs: number;
@@ -108,7 +109,22 @@ describe('ii bench', () => {
     expect(plain.trace!.kernels.map(({ kernel }) => kernel)).toEqual(
       expect.arrayContaining(['dcnv3', 'dcnv3Gradient', 'layerNormGradient', 'resizeCrossEntropyGradient', 'adamW']),
     );
-    expect((await measure('--with-cp')).activationBytes).toBeLessThan(plain.activationBytes);
+    const checkpointed = await measure('--with-cp');
+    expect(checkpointed.withCp).toBe(true);
+    expect(checkpointed.activationBytes).toBeLessThan(plain.activationBytes);
+  });
+
+  it('trains with checkpoints where the configuration has them and no flag says otherwise', async () => {
+    const checkpointing = { ...tinyConfig, backbone: { ...tinyConfig.backbone, withCp: true } };
+    await writeFile(at('checkpointing.json'), JSON.stringify(checkpointing));
+    const measure = async (...more: string[]): Promise<TrainingReport> => {
+      const what = ['--config', at('checkpointing.json'), '--size', '64x64', '--device', 'wasm', '--threads', '0'];
+      const { stdout } = await ii('bench', '--train', ...what, '--runs', '1', ...more, '--json');
+      return JSON.parse(stdout) as TrainingReport;
+    };
+    const [checkpointed, plain] = [await measure(), await measure('--no-with-cp')];
+    expect([checkpointed.withCp, plain.withCp]).toEqual([true, false]);
+    expect(checkpointed.activationBytes).toBeLessThan(plain.activationBytes);
   });
 
   it('runs a checkpoint', async () => {
