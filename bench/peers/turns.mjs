@@ -38,18 +38,18 @@ export async function tell(result) {
 /** The other side: a process that runs when it is asked to. */
 export class Contestant {
   #child;
-  #failed;
+  #ended;
 
   /** @param {string} node the binary. @param {string} script @param {readonly string[]} args */
   constructor(node, script, args) {
     this.#child = fork(script, args, { execPath: node, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     let complaints = '';
     this.#child.stderr?.on('data', (text) => (complaints += text));
-    this.#failed = once(this.#child, 'close').then(([code]) => {
+    this.#ended = once(this.#child, 'close').then(([code]) => {
       throw new Error(`${script} ${args.join(' ')} ended with code ${code}: ${complaints}`);
     });
     // It also ends after its result; whoever waits for an answer is told.
-    this.#failed.catch(() => {});
+    this.#ended.catch(() => {});
   }
 
   /** Resolves when it is loaded and warm. */
@@ -65,7 +65,7 @@ export class Contestant {
   /** Its result, after which the process is gone. */
   async finish() {
     const result = await this.#ask('finish');
-    await this.#failed.catch(() => {});
+    await this.#ended.catch(() => {});
     return result;
   }
 
@@ -77,7 +77,7 @@ export class Contestant {
   }
 
   async #answer() {
-    const [message] = await Promise.race([once(this.#child, 'message'), this.#failed]);
+    const [message] = await Promise.race([once(this.#child, 'message'), this.#ended]);
     return message;
   }
 }
