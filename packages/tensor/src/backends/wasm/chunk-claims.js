@@ -29,6 +29,8 @@ export class ChunkClaims {
       const owner = (this.thread + this.helped) % this.threads;
       const first = Math.floor((owner * this.chunks) / this.threads);
       const end = Math.floor(((owner + 1) * this.chunks) / this.threads);
+      // A look leaves the counters in the other cores' caches; a claim does not.
+      if (first + Atomics.load(this.words, this.at + owner) >= end) continue;
       const chunk = first + Atomics.add(this.words, this.at + owner, 1);
       if (chunk < end) return chunk;
     }
