@@ -32,7 +32,11 @@ const ms = (/** @type {number} */ value) => `${Math.round(value)} ms`;
 const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(0)} %`;
 const teraflops = (/** @type {number} */ gflops) => (gflops / 1000).toFixed(1);
 
-/** As the recipe has it; where that has checkpoints, also without, for GPUs that hold all activations. @param {string} name */
+/**
+ * As the recipe has it; where that has checkpoints, also without, for GPUs that hold all activations.
+ *
+ * @param {string} name
+ */
 function trainingArguments(name) {
   const { training, config } = official(name);
   const what = ['--model', name, '--device', 'webgpu', '--train', '--batch', String(training.imagesPerGpu)];
@@ -76,6 +80,7 @@ for (const part of parts) {
     } catch (error) {
       // A model that the GPU cannot hold does not cost the others their figures.
       process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+      process.exitCode = 1;
     }
   }
 }
@@ -109,7 +114,7 @@ ${table(
   ],
 )}
 
-${parts.map((part) => sections[part]()).join('')}## Commands
+${parts.map((part) => (measured[part]?.length ? sections[part]() : '')).join('')}## Commands
 
 \`\`\`sh
 node bench/record-gpu.mjs --node NODE --parts ${values.parts} --models ${values.models} --runs ${values.runs}${values.tune ? ' --tune' : ''}
@@ -143,19 +148,14 @@ ${table(
     'activations',
   ],
   steps.map((step) => [
-    ...[
-      official(step.model).aliases[0]?.toUpperCase(),
-      step.size.join('×'),
-      step.batch,
-      step.withCp ? 'yes' : '',
-      step.tuned ? 'tuned' : 'estimated',
-    ],
+    ...[official(step.model).title.split('-').at(-1), step.size.join('×'), step.batch],
+    ...[step.withCp ? 'yes' : '', step.tuned ? 'tuned' : 'estimated'],
     ...[ms(step.forwardMs), ms(step.backwardMs), ms(step.stepMs), `**${(step.medianMs / 1000).toFixed(2)} s**`],
     ...[`${official(step.model).published.trainSpeed} s`, `${(step.activationBytes / 2 ** 30).toFixed(1)} GiB`],
   ]),
 )}
 
-The kernels of an iteration of ${names[0]} that take longest, by the GPU's own clock:
+The kernels of an iteration of ${first.title} that take longest, by the GPU's own clock:
 
 ${table(
   ['kernel', 'calls', 'time', 'share', 'steps'],

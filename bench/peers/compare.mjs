@@ -93,12 +93,12 @@ function readGraph(folder) {
 function listContestants() {
   const compared = options.threads.length > 1 && options.threads.includes(1);
   return ['ii', ...options.peers, ...(compared ? ['registers'] : [])].flatMap((runtime) =>
-    options.threads.map((threads) => ({ runtime, threads, ...command(runtime, threads) })),
+    options.threads.map((threads) => ({ runtime, threads })),
   );
 }
 
-/** @param {string} runtime @param {number} threads @param {string} graph */
-function command(runtime, threads, graph = options.graph) {
+/** @param {{ runtime: string, threads: number }} contestant @param {string} graph */
+function command({ runtime, threads }, graph) {
   const counts = ['--threads', String(threads), '--runs', String(options.runs)];
   const what = ['--model', model, '--size', size.join('x'), '--device', options.device];
   if (runtime === 'ii') return { script: 'ii.mjs', args: [...what, ...counts] };
@@ -110,8 +110,9 @@ function command(runtime, threads, graph = options.graph) {
 async function playRound(round) {
   const show = (/** @type {string} */ text) => process.stderr.write(`round ${round} of ${options.rounds}: ${text}\n`);
   const started = [];
-  for (const { runtime, threads, script, args } of contestants) {
-    show(`loading ${runtime}, ${threads} threads`);
+  for (const each of contestants) {
+    show(`loading ${each.runtime}, ${each.threads} threads`);
+    const { script, args } = command(each, options.graph);
     const contestant = new Contestant(options.node, join(here, script), args);
     started.push(contestant);
     await contestant.ready();
@@ -129,16 +130,15 @@ async function playRound(round) {
 
 /** What was run, with the folder of the graph and the paths of this machine left out. */
 function commands() {
-  const [threads] = options.threads;
   const flags = [
     ...['--graph', 'DIR', '--node', 'NODE', '--device', options.device, '--peers', options.peers.join(',')],
     ...['--threads', options.threads.join(','), '--runs', options.runs, '--rounds', options.rounds],
   ];
+  const first = contestants.filter(({ threads }) => threads === options.threads[0]);
   return [
     `node bench/peers/compare.mjs ${flags.join(' ')}`,
-    ...contestants
-      .filter(({ threads: each }) => each === threads)
-      .map(({ runtime, threads: each }) => command(runtime, each, 'DIR'))
+    ...first
+      .map((each) => command(each, 'DIR'))
       .map(({ script, args }) => `NODE bench/peers/${script} ${args.join(' ')}`),
   ];
 }

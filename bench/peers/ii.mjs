@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util';
 import { createUperNet } from '../../packages/upernet/dist/index.js';
 import { LabelTask } from '../../packages/zoo/dist/cli/label-task.js';
+import { parseSize, parseThreads } from '../../packages/zoo/dist/cli/options.js';
 import { untrainedWeights } from '../../packages/zoo/dist/cli/untrained-weights.js';
 import { findModel } from '../../packages/zoo/dist/registry.js';
 import { tell, timeRuns } from './turns.mjs';
@@ -20,8 +21,8 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '3' },
   },
 });
-const [height, width] = values.size.split('x').map(Number);
-const threads = Number(values.threads);
+const size = parseSize(values.size);
+const threads = parseThreads(values.threads);
 
 const loading = performance.now();
 const found = findModel(values.model);
@@ -30,7 +31,7 @@ const weights = untrainedWeights(found.config, 0);
 const model = await createUperNet(found.config, { weights, device: values.device, threads, experimentalSimd: true });
 const loadMs = performance.now() - loading;
 
-const task = new LabelTask(model, [height, width]);
+const task = new LabelTask(model, size);
 const times = await timeRuns({ run: () => task.run(), warmUp: () => task.warmUp(), runs: Number(values.runs) });
 await tell({
   ...{ runtime: 'ii', threads, selection: model.device.selection, loadMs, ...times },

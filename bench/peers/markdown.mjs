@@ -24,7 +24,7 @@ ${table(
 ${table(
   ['runtime', 'threads', 'median', 'fastest', 'warm-up', 'loading', 'peak memory'],
   report.results.map(({ runtime, version, threads, medianMs, minMs, warmupMs, loadMs, peakRssBytes }) => [
-    `${[name(runtime), version].filter(Boolean).join(' ')}`,
+    [name(runtime), version].filter(Boolean).join(' '),
     threads,
     ...[medianMs, minMs, warmupMs, loadMs].map((ms) => `${Math.round(ms)} ms`),
     `${Math.round(peakRssBytes / 2 ** 20)} MiB`,

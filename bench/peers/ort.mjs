@@ -59,6 +59,7 @@ try {
     node: process.version,
     cpu: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
   };
+  if (!ok) console.error(`the logits are off by ${maxAbsDiff}, more than ${tolerance}`);
   await tell(result);
   exitCode = ok ? 0 : 1;
 } finally {

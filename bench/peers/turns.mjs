@@ -16,7 +16,8 @@ export async function timeRuns({ run, warmUp = run, runs }) {
   const warmupMs = await milliseconds(warmUp);
   const runsMs = [];
   if (process.send) {
-    const asked = on(process, 'message');
+    // It ends, too, when the process that asks is gone.
+    const asked = on(process, 'message', { close: ['disconnect'] });
     process.send('ready');
     for await (const [what] of asked) {
       if (what !== 'run') break;
@@ -38,18 +39,17 @@ export async function tell(result) {
 /** The other side: a process that runs when it is asked to. */
 export class Contestant {
   #child;
+  #name;
+  #complaints = '';
+  /** Its exit code, once it is gone. */
   #ended;
 
   /** @param {string} node the binary. @param {string} script @param {readonly string[]} args */
   constructor(node, script, args) {
+    this.#name = [script, ...args].join(' ');
     this.#child = fork(script, args, { execPath: node, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-    let complaints = '';
-    this.#child.stderr?.on('data', (text) => (complaints += text));
-    this.#ended = once(this.#child, 'close').then(([code]) => {
-      throw new Error(`${script} ${args.join(' ')} ended with code ${code}: ${complaints}`);
-    });
-    // It also ends after its result; whoever waits for an answer is told.
-    this.#ended.catch(() => {});
+    this.#child.stderr?.on('data', (text) => (this.#complaints += text));
+    this.#ended = once(this.#child, 'close').then(([code]) => code);
   }
 
   /** Resolves when it is loaded and warm. */
@@ -62,10 +62,11 @@ export class Contestant {
     return this.#ask('run');
   }
 
-  /** Its result, after which the process is gone. */
+  /** Its result, after which the process is gone. @throws Error when it ends with another code than 0. */
   async finish() {
     const result = await this.#ask('finish');
-    await this.#ended.catch(() => {});
+    const code = await this.#ended;
+    if (code !== 0) throw this.#failure(code);
     return result;
   }
 
@@ -77,8 +78,17 @@ export class Contestant {
   }
 
   async #answer() {
-    const [message] = await Promise.race([once(this.#child, 'message'), this.#ended]);
+    const gone = this.#ended.then((code) => {
+      throw this.#failure(code);
+    });
+    const [message] = await Promise.race([once(this.#child, 'message'), gone]);
+    // It also ends after its last answer, when nobody waits for another.
+    gone.catch(() => {});
     return message;
+  }
+
+  #failure(code) {
+    return new Error(`${this.#name} ended with code ${code}: ${this.#complaints}`);
   }
 }
 

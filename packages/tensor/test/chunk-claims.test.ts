@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkClaims } from '../src/backends/wasm/chunk-claims.js';
-import { claimsOf, HEAP } from '../src/backends/wasm/protocol.js';
+import { claimsOf, HEAP, MAX_THREADS, SLOTS, TIMES } from '../src/backends/wasm/protocol.js';
 
 /** The claims of `threads` workers on one command. */
 function claimsOn(sequence: number, chunks: number, threads: number): ChunkClaims[] {
@@ -20,7 +20,7 @@ function all(claims: ChunkClaims): number[] {
 
 describe('chunk claims', () => {
   it('gives each worker its own part of every command while all keep pace', () => {
-    for (const sequence of [0, 8191, 8192, -1]) {
+    for (const sequence of [0, SLOTS - 1, SLOTS, -1]) {
       const workers = claimsOn(sequence, 7, 3);
       const rounds = [0, 1].map(() => workers.map((claims) => claims.next()));
       expect(rounds).toEqual([
@@ -45,8 +45,11 @@ describe('chunk claims', () => {
     }
   });
 
-  it('keeps the claims of a command apart from those of the next', () => {
-    expect(claimsOf(1)).toBeGreaterThanOrEqual(claimsOf(0) + 64);
-    expect(claimsOf(8191) + 64).toBeLessThanOrEqual(HEAP / 4);
+  it('gives every slot words of its own, between the times and the heap', () => {
+    const places = Array.from({ length: SLOTS }, (_, sequence) => claimsOf(sequence));
+    expect(places[0]).toBeGreaterThanOrEqual(TIMES + 4 * SLOTS);
+    for (let i = 1; i < SLOTS; i++) expect(places[i]! - places[i - 1]!).toBeGreaterThanOrEqual(MAX_THREADS);
+    expect(places.at(-1)! + MAX_THREADS).toBeLessThanOrEqual(HEAP / 4);
+    expect(claimsOf(SLOTS)).toBe(places[0]);
   });
 });

@@ -2,7 +2,10 @@ import { IIError, Random, resizeArgmax, scope, type Capture, type Tensor } from 
 import type { Segmentor } from '@ii/upernet';
 import type { InputSize } from '../models/model.js';
 
-/** What is timed of a model: a host array `[1, H, W, 3]` in, the label map out, by the same steps as a photo's once it is resized. */
+/**
+ * What is timed of a model: a host array `[1, H, W, 3]` in, the label map out, by the same steps as a photo's once it is
+ * resized.
+ */
 export class LabelTask {
   readonly #model: Segmentor;
   readonly #size: InputSize;
