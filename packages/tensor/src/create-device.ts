@@ -19,8 +19,8 @@ export interface DeviceOptions extends WebGpuOptions {
   /**
    * Whether the `wasm` device uses SIMD that V8 has behind flags which it calls experimental: from Node 24 on, on x64,
    * vectors of 256 bits where the processor has them (`--experimental-wasm-revectorize`), with which products run at
-   * about 1.6 times the speed, with the same results; in Node 20 fused multiply-adds
-   * (`--experimental-wasm-relaxed-simd`), which others have in any case: 1.2 times. `true` sets the flags for all of the
+   * about 1.8 times the speed, with the same results; in Node 20 fused multiply-adds
+   * (`--experimental-wasm-relaxed-simd`), which others have in any case: 1.3 times. `true` sets the flags for all of the
    * process, from now on; a browser has to be started with them. Where they cannot be, the device says so in `selection`
    * and goes on without. Default: whether the process was started with them.
    */
