@@ -64,6 +64,7 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
 
   test('checkpoints change no gradient', async () => {
     const example = golden.case('t_odd_size');
+    const before = device.memory().tensors;
     const plain = await gradients(device, example, false);
     const recomputed = await gradients(device, example, true);
     expect([...recomputed.keys()]).toEqual([...plain.keys()]);
@@ -74,5 +75,6 @@ await onEveryDevice({ describe, test, afterAll }, (device) => {
       if (device.name === 'webgpu') expectClose({ shape, data: again }, { shape, data }, { relative: 1e-5 }, name);
       else expect([name, again]).toEqual([name, data]);
     }
+    expect(device.memory().tensors).toBe(before);
   });
 });

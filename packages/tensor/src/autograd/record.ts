@@ -4,7 +4,7 @@ import { inFullPrecision } from '../precision.js';
 import { keep, scope } from '../scope.js';
 import { sameShape, showShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
-import { noGrad, retain, withTape, type OperatorCall, type Tape } from './tape.js';
+import { noGrad, retain, withTape, type Gradient, type OperatorCall, type Tape } from './tape.js';
 
 /** The gradient of one tensor as the backward pass gathers it. */
 interface Node {
@@ -18,7 +18,7 @@ interface Entry {
   readonly inputs: readonly (Node | null)[];
   readonly inputShapes: readonly (readonly number[] | null)[];
   readonly saved: readonly Tensor[];
-  readonly gradient: OperatorCall['gradient'];
+  readonly gradient: Gradient;
 }
 
 /** A tape that keeps what the backward pass needs. */
@@ -66,8 +66,11 @@ class RecordingTape implements Tape {
     try {
       if (node) this.#accumulate(node, retain(seed));
       for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
-        this.#propagate(entry);
-        free(entry);
+        try {
+          this.#propagate(entry);
+        } finally {
+          free(entry);
+        }
       }
       return this.#sources.map((source, i) => {
         // A source given twice has one gradient, handed out twice.
@@ -93,12 +96,7 @@ class RecordingTape implements Tape {
     output.gradient = null;
     if (!gy) return;
     const needed = inputs.map((input) => input !== null);
-    const gradients = scope(() => {
-      const own = gradient(gy, saved, needed);
-      // The same tensor may be the gradient of several inputs, or gy itself.
-      return own.map((tensor, i) => (needed[i] && tensor ? retain(tensor) : null));
-    });
-    gy.dispose();
+    const gradients = runGradient(gradient, gy, saved, needed);
     gradients.forEach((tensor, i) => {
       if (!tensor) return;
       if (!sameShape(tensor.shape, inputShapes[i]!)) {
@@ -119,6 +117,24 @@ class RecordingTape implements Tape {
     node.gradient = keep(add(before, gradient));
     before.dispose();
     gradient.dispose();
+  }
+}
+
+/** @param gy is given back, also when the gradient throws. */
+function runGradient(
+  gradient: Gradient,
+  gy: Tensor,
+  saved: readonly Tensor[],
+  needed: readonly boolean[],
+): (Tensor | null)[] {
+  try {
+    return scope(() => {
+      const own = gradient(gy, saved, needed);
+      // The same tensor may be the gradient of several inputs, or gy itself.
+      return own.map((tensor, i) => (needed[i] && tensor ? retain(tensor) : null));
+    });
+  } finally {
+    gy.dispose();
   }
 }
 

@@ -7,7 +7,7 @@ export {
   Linear,
   type Conv2dLayerOptions,
   type LayerEpilogue,
-  type LinearOptions,
+  type LinearLayerOptions,
 } from './layers.js';
 export { StateDictError, type LoadOptions, type LoadReport } from './load.js';
 export { Dropout2d, DropPath } from './dropout.js';

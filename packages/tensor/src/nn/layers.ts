@@ -15,22 +15,26 @@ import type { Parameter } from './parameter.js';
 /** What a layer may fuse behind its product; its own bias comes from its parameters. */
 export type LayerEpilogue = Omit<EpilogueOptions, 'bias'>;
 
-export interface LinearOptions {
+export interface LinearLayerOptions {
   /** Default: true. */
   readonly bias?: boolean;
   /** Default: PyTorch's, uniform in ±1/√in. */
   readonly weightInit?: Initializer;
   /** Default: PyTorch's, uniform in ±1/√in. */
   readonly biasInit?: Initializer;
+  /** Whether checkpoints keep the result instead of computing it again. Default: false. */
+  readonly keptInCheckpoint?: boolean;
 }
 
 /** `x · weightᵀ + bias` over the last axis. Keys: `weight` `[out, in]`, `bias` `[out]`. */
 export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
+  readonly #keptInCheckpoint: boolean;
 
-  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearLayerOptions = {}) {
     super();
+    this.#keptInCheckpoint = options.keptInCheckpoint ?? false;
     this.weight = this.parameter('weight', [outFeatures, inFeatures], options.weightInit ?? kaimingUniform);
     if (options.bias ?? true) {
       this.bias = this.parameter('bias', [outFeatures], options.biasInit ?? uniform(1 / Math.sqrt(inFeatures)));
@@ -39,7 +43,8 @@ export class Linear extends Module {
 
   /** `[…, in]` → `[…, out]`. */
   forward(x: Tensor, epilogue: LayerEpilogue = {}): Tensor {
-    return linear(x, this.weight.tensor, { ...epilogue, bias: this.bias?.tensor });
+    const keptInCheckpoint = this.#keptInCheckpoint;
+    return linear(x, this.weight.tensor, { ...epilogue, bias: this.bias?.tensor, keptInCheckpoint });
   }
 }
 

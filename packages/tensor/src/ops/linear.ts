@@ -1,6 +1,7 @@
 import { linearReference, matmulReference } from '../backends/reference/linear.js';
 import { linearWasm, matmulWasm } from '../backends/wasm/kernels/linear.js';
 import { linearWebGpu, matmulWebGpu } from '../backends/webgpu/kernels/linear.js';
+import { keptInCheckpoint } from '../autograd/kept-results.js';
 import { differentiable, type Gradient } from '../autograd/tape.js';
 import { ShapeError } from '../errors.js';
 import { defineKernel, type Slot } from '../kernel.js';
@@ -37,6 +38,14 @@ const linearKernel = defineKernel<LinearInputs, { y: Slot }, LinearParams>('line
   webgpu: linearWebGpu,
 });
 
+export interface LinearOptions extends EpilogueOptions {
+  /**
+   * Whether a checkpoint keeps the product, bias included, instead of computing it again in the backward pass: memory for
+   * time, at its best where a long axis becomes a short one. Default: false.
+   */
+  readonly keptInCheckpoint?: boolean;
+}
+
 /**
  * `x · weightᵀ` over the last axis, with an optional {@link EpilogueOptions | epilogue}.
  *
@@ -45,7 +54,7 @@ const linearKernel = defineKernel<LinearInputs, { y: Slot }, LinearParams>('line
  * @returns `[…, O]`.
  * @throws ShapeError when the last axis of `x` is not K.
  */
-export function linear(x: Tensor, weight: Tensor, options: EpilogueOptions = {}): Tensor {
+export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
   checkDType('linear x', x);
   checkDType('linear weight', weight);
   checkRank('linear weight', weight, 2, '[O, K]');
@@ -56,12 +65,16 @@ export function linear(x: Tensor, weight: Tensor, options: EpilogueOptions = {})
   const shape = [...x.shape.slice(0, -1), o];
   if (tracksEpilogue(options, x, weight)) {
     epilogueInputs('linear', options, shape);
-    return scope(() => applyEpilogue(linear(x, weight, biasOnly(options)), options));
+    const product = { ...biasOnly(options), keptInCheckpoint: options.keptInCheckpoint ?? false };
+    return scope(() => applyEpilogue(linear(x, weight, product), options));
   }
   const inputs = { x, weight, ...epilogueInputs('linear', options, shape) };
-  const y = x.device.empty(shape);
-  x.device.enqueue(linearKernel, { inputs, outputs: { y }, params: { activation: options.activation ?? 'none' } });
-  return differentiable(y, {
+  const compute = (): Tensor => {
+    const y = x.device.empty(shape);
+    x.device.enqueue(linearKernel, { inputs, outputs: { y }, params: { activation: options.activation ?? 'none' } });
+    return y;
+  };
+  return differentiable(options.keptInCheckpoint ? keptInCheckpoint(compute) : compute(), {
     name: 'linear',
     inputs: [x, weight, options.bias],
     saved: [x, weight],
