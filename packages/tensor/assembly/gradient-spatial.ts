@@ -53,7 +53,7 @@ export function accumulate(to: usize, from: usize, factor: f32, count: i32, fres
 /** Elements of a row that are added up at a time, so that they stay in the nearest cache. */
 // @ts-ignore: decorator
 @inline
-const piece: i32 = 2048;
+export const piece: i32 = 2048;
 
 /**
  * The adjoint of `resizeBilinear`, one row of gx at a time: first the rows of gy that read it are added up into a row of the

@@ -21,5 +21,6 @@ export { crossEntropy, crossEntropyGradient } from './gradient-cross-entropy';
 export * from './gradient-depthwise';
 export * from './gradient-elementwise';
 export * from './gradient-norm';
+export * from './gradient-pyramid';
 export * from './gradient-resize-cross-entropy';
 export { adaptiveAvgPool2dGradient, resizeBilinearGradient } from './gradient-spatial';

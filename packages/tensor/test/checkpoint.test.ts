@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { checkpoint, gelu, linear, mul, record, scope, sum, type Device, type Tensor } from '../src/index.js';
 import { onEveryDevice, randomNumbers } from '../src/testing/index.js';
 
-const [rows, narrow, wide] = [6, 8, 32];
+const [rows, narrow, wide] = [64, 16, 64];
 
 /** x `[rows, narrow]`, the weights of a linear layer up and of one down, and what the gradient is weighed with. */
 const operands = (device: Device): Tensor[] =>

@@ -10,6 +10,7 @@ import {
   depthwiseConv2dWeightGradient,
   layerNormGradient,
   layerNormParameterGradient,
+  pyramidTapGradient,
   resizeBilinearGradient,
   resizeCrossEntropyGradient,
 } from '../src/ops/gradients/index.js';
@@ -37,6 +38,7 @@ async function gradients(device: Device): Promise<Map<string, Float32Array>> {
       batchNormWeight: sums.weight,
       batchNormBias: sums.bias,
       resize: resizeBilinearGradient(gy, [17, 90]),
+      taps: pyramidTapGradient(gy, [17, 90]),
       pool: adaptiveAvgPool2dGradient(gy, [100, 100]),
       depthwise: depthwiseConv2dWeightGradient(x, gy, [3, 3], { padding: 1 }),
       loss: crossEntropyForward(x, device.tensor(new Uint8Array(2 * 61 * 53), [2, 61, 53]), ignored).loss,

@@ -11,6 +11,7 @@ import {
   depthwiseConv2dWeightGradient,
   layerNormGradient,
   layerNormParameterGradient,
+  pyramidTapGradient,
   resizeBilinearGradient,
   resizeCrossEntropyForward,
   resizeCrossEntropyGradient,
@@ -174,6 +175,16 @@ await forEveryFastDevice((device) => {
         what: `from ${from}`,
       });
     }
+  });
+
+  test('pyramidTapGradient', async () => {
+    const property = fc.asyncProperty(image, ({ n, from, to, c }) =>
+      expectAsReference(device, { gy: random([n, ...to, c]) }, ({ gy }) => pyramidTapGradient(gy, from), {
+        kind: 'sum',
+        magnitude: ({ gy }) => pyramidTapGradient(gy, from),
+      }),
+    );
+    await fc.assert(property, drawn(60, device));
   });
 
   test('adaptiveAvgPool2dGradient', async () => {

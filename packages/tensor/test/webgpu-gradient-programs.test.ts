@@ -14,6 +14,7 @@ import {
   layerNormGradientWebGpu,
   layerNormParameterGradientWebGpu,
 } from '../src/backends/webgpu/kernels/gradients/norm.js';
+import { pyramidTapGradientWebGpu } from '../src/backends/webgpu/kernels/gradients/conv2d-pyramid.js';
 import {
   resizeCrossEntropyGradientWebGpu,
   resizeCrossEntropyWebGpu,
@@ -82,6 +83,7 @@ test('every program over images is one that WebGPU takes', () => {
       const [gx, gy] = [operand([n, h, w, c]), operand([n, ho, wo, c])];
       expectValidProgram(resizeBilinearGradientWebGpu({ gy }, { gx }, {}, machine));
       expectValidProgram(adaptiveAvgPool2dGradientWebGpu({ gy }, { gx }, {}, machine));
+      expectValidProgram(pyramidTapGradientWebGpu({ gy }, { gp: operand([n, h, w, 9, c]) }, {}, machine));
       const given = { x: gx, labels: operand([n, ho, wo], dtype) };
       const results = { loss: operand([n, ho, wo]), correct: operand([n, ho, wo]) };
       expectValidProgram(resizeCrossEntropyWebGpu(given, results, { ignoreIndex: 255 }, machine));

@@ -5,7 +5,7 @@ import { scope } from '../scope.js';
 import { sizeOf, stridesOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { runConv2d, type ConvGeometry } from './conv2d-forward.js';
-import { copyBlock } from './copy.js';
+import { copyBlock, gather } from './copy.js';
 import { depthwiseConv2dWeightGradient, winogradWeightGradient } from './gradients/index.js';
 import { concat, flip, full, pad, permute, reshape, slice } from './layout.js';
 import { matmul } from './linear.js';
@@ -167,7 +167,7 @@ function spreadOut(gy: Tensor, stride: readonly [number, number]): Tensor {
 }
 
 /**
- * Gradient of a convolution's filters: for each tap the product of `gy` with the input as that tap sees it.
+ * Gradient of a convolution's filters: the product of `gy` with the input as the taps see it.
  *
  * @param x `[N, H, W, C]`. @param gy `[N, Ho, Wo, O]`. @param shape of the filters, `[O, C / groups, kH, kW]`.
  */
@@ -207,28 +207,50 @@ export function conv2dWeightGradient(x: Tensor, gy: Tensor, shape: Shape, geomet
           ]);
     const strides = stridesOf(padded.shape);
     const gradient = gy.device.empty(shape);
-    const seen = gy.device.empty([images, ho, wo, perGroup]);
-    for (let tap = 0; tap < kh * kw; tap++) {
-      const [row, column] = [Math.floor(tap / kw), tap % kw];
-      copyBlock(padded, seen, {
-        shape: seen.shape,
-        fromStrides: [strides[0]!, strides[1]! * stride[0], strides[2]! * stride[1], 1],
-        fromOffset: row * dilation[0] * strides[1]! + column * dilation[1] * strides[2]!,
-        toStrides: stridesOf(seen.shape),
-        toOffset: 0,
-      });
-      const product = matmul(rows, reshape(seen, [pixels, perGroup]), { transposeA: true });
+    for (const [row, column, tall, wide] of tapBlocks([kh, kw], 4 * pixels * perGroup)) {
+      // What the taps see of the input, beside each other: all of them are columns of one product.
+      const seen = gather(
+        padded,
+        [images, ho, wo, tall, wide, perGroup],
+        [
+          ...[strides[0]!, strides[1]! * stride[0], strides[2]! * stride[1]],
+          ...[strides[1]! * dilation[0], strides[2]! * dilation[1], 1],
+        ],
+        row * dilation[0] * strides[1]! + column * dilation[1] * strides[2]!,
+      );
+      const product = matmul(rows, reshape(seen, [pixels, tall * wide * perGroup]), { transposeA: true });
       copyBlock(product, gradient, {
-        shape: [out, perGroup],
-        fromStrides: [perGroup, 1],
+        shape: [out, perGroup, tall, wide],
+        fromStrides: [tall * wide * perGroup, 1, wide * perGroup, perGroup],
         fromOffset: 0,
-        toStrides: [perGroup * kh * kw, kh * kw],
-        toOffset: tap,
+        toStrides: stridesOf(shape),
+        toOffset: row * kw + column,
       });
+      seen.dispose();
       product.dispose();
     }
     return gradient;
   });
+}
+
+/** Most bytes of the input as several taps see it: the least that a GPU lets a buffer have. */
+const seenBytes = 2 ** 27;
+
+/** Blocks of taps, rows of them or parts of a row, of which each takes `bytes`. */
+function tapBlocks(
+  [height, width]: readonly [number, number],
+  bytes: number,
+): (readonly [row: number, column: number, tall: number, wide: number])[] {
+  const most = Math.max(1, Math.floor(seenBytes / Math.max(bytes, 1)));
+  const wide = Math.min(width, most);
+  const tall = wide < width ? 1 : Math.min(height, Math.floor(most / width));
+  const blocks: (readonly [number, number, number, number])[] = [];
+  for (let row = 0; row < height; row += tall) {
+    for (let column = 0; column < width; column += wide) {
+      blocks.push([row, column, Math.min(tall, height - row), Math.min(wide, width - column)]);
+    }
+  }
+  return blocks;
 }
 
 /** One group after the other. */

@@ -3,8 +3,8 @@ import { stridesOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { conv2dInputGradient, conv2dWeightGradient } from './conv2d-gradient.js';
 import { copyBlock } from './copy.js';
-import { resizeBilinearGradient } from './gradients/index.js';
-import { full, permute, reshape, slice } from './layout.js';
+import { pyramidTapGradient } from './gradients/index.js';
+import { permute, reshape, slice } from './layout.js';
 import { matmul } from './linear.js';
 
 /** Of the finest map: an ordinary convolution. */
@@ -46,7 +46,7 @@ export function conv2dPyramidGradient(
         return needsMaps[0] ? conv2dInputGradient(gy, filters, map.shape, geometry) : null;
       }
       const pixels = map.size / channels;
-      const products = reshape(productGradients(gy, [map.shape[1]!, map.shape[2]!]), [pixels, 9 * outputs]);
+      const products = reshape(pyramidTapGradient(gy, [map.shape[1]!, map.shape[2]!]), [pixels, 9 * outputs]);
       if (needsWeight) {
         const product = matmul(products, reshape(map, [pixels, channels]), { transposeA: true });
         place(permute(reshape(product, [3, 3, outputs, channels]), [2, 3, 0, 1]));
@@ -57,36 +57,4 @@ export function conv2dPyramidGradient(
     });
   });
   return { weight: gradWeight, maps: gradients };
-}
-
-/** Gradients of the nine products of each coarse pixel, `[N, h, w, 9, O]`; tap = 3 · row + column. */
-function productGradients(gy: Tensor, size: readonly [number, number]): Tensor {
-  const [n, height, width, outputs] = gy.shape as readonly [number, number, number, number];
-  const all = gy.device.empty([n, ...size, 9, outputs]);
-  const strides = stridesOf(gy.shape);
-  for (let tap = 0; tap < 9; tap++) {
-    const [down, right] = [Math.floor(tap / 3) - 1, (tap % 3) - 1];
-    // The tap reads the upsampled product at its own place plus (down, right).
-    const shifted = full(gy, gy.shape, 0);
-    const shape = [n, height - Math.abs(down), width - Math.abs(right), outputs];
-    const offset = (y: number, x: number): number => Math.max(0, y) * strides[1]! + Math.max(0, x) * strides[2]!;
-    copyBlock(gy, shifted, {
-      shape,
-      fromStrides: strides,
-      fromOffset: offset(-down, -right),
-      toStrides: strides,
-      toOffset: offset(down, right),
-    });
-    const part = resizeBilinearGradient(shifted, size);
-    shifted.dispose();
-    copyBlock(part, all, {
-      shape: part.shape,
-      fromStrides: stridesOf(part.shape),
-      fromOffset: 0,
-      toStrides: [...stridesOf(all.shape).slice(0, 3), 1],
-      toOffset: tap * outputs,
-    });
-    part.dispose();
-  }
-  return all;
 }

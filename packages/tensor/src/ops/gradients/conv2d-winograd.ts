@@ -1,5 +1,6 @@
 import { conv2dWeightGradientReference } from '../../backends/reference/gradients/conv2d.js';
 import { conv2dWeightGradientWinogradWasm } from '../../backends/wasm/kernels/gradients/conv2d-winograd.js';
+import { conv2dWeightGradientWinogradWebGpu } from '../../backends/webgpu/kernels/gradients/conv2d-winograd.js';
 import { fitsWinograd, winogradTiles, type ConvolutionShape } from '../../backends/convolution.js';
 import { defineKernel, type Slot } from '../../kernel.js';
 import { sizeOf } from '../../shape.js';
@@ -20,6 +21,7 @@ const kernel = defineKernel<DenseWeightInputs, { gw: Slot }, DenseWeightParams>(
   flops: ({ gy }, { gw }) => 2 * sizeOf(gy.shape) * sizeOf(gw.shape.slice(1)),
   reference: conv2dWeightGradientReference,
   wasm: conv2dWeightGradientWinogradWasm,
+  webgpu: conv2dWeightGradientWinogradWebGpu,
 });
 
 /** Fewer channels or tiles than these make the transforms cost more than the products that they save. */

@@ -4,6 +4,7 @@
  */
 export * from './adamw.js';
 export * from './conv2d.js';
+export * from './conv2d-pyramid.js';
 export * from './conv2d-winograd.js';
 export * from './cross-entropy.js';
 export * from './elementwise.js';

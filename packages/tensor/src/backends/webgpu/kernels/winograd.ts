@@ -4,7 +4,7 @@
  * transformed back. A quarter of the multiplications, at about twice the rounding error of a direct sum.
  */
 import { sizeOf } from '../../../shape.js';
-import { winogradTiles } from '../../convolution.js';
+import { winogradTile, winogradTiles } from '../../convolution.js';
 import { encodingOf, type FloatEncoding, type Lanes } from '../floats.wgsl.js';
 import {
   defineShader,
@@ -15,6 +15,7 @@ import {
   type WebGpuMachine,
   type WebGpuOperand,
   type WebGpuPrepared,
+  type WebGpuResource,
   type WebGpuStep,
 } from '../program.js';
 import type { Convolution } from './conv2d.js';
@@ -32,7 +33,7 @@ import {
 } from './winograd.wgsl.js';
 
 /** Products per tile: 6×6 for 4×4 outputs. */
-const matrices = 36;
+export const winogradMatrices = 36;
 /** Most bytes of the transformed inputs, or of the products, that exist at a time. */
 const bandBytes = 2 ** 27;
 
@@ -47,42 +48,29 @@ const weightShader = defineShader('packWinograd', winogradWeightWgsl);
 export function winogradSteps(c: Convolution, machine: WebGpuMachine): WebGpuStep[] {
   const { x, weight, range, y, padding, epilogue, epilogueBindings } = c;
   if (sizeOf(y.shape) === 0) return [];
-  const [images, height, width] = x.shape as [number, number, number];
+  const images = x.shape[0]!;
   const [, outHeight, outWidth, outputs] = y.shape as [number, number, number, number];
   const channels = range.count;
-  const tilesY = Math.ceil(outHeight / 4);
-  const tilesX = Math.ceil(outWidth / 4);
-  const tiles = winogradTiles({ images, output: [outHeight, outWidth] });
-  const most = Math.floor(Math.min(bandBytes, machine.maxBindingBytes) / (matrices * 4 * Math.max(channels, outputs)));
-  const band = Math.ceil(tiles / Math.ceil(tiles / Math.max(most, 1)));
-
+  const { tilesY, tilesX, bands } = tileBands(images, [outHeight, outWidth], Math.max(channels, outputs), machine);
+  const band = bands[0]!.count;
   const result = c.to ?? y;
-  const from = lanesOf(encodingOf(x, machine), channels);
   const to = lanesOf(encodingOf(result, machine), outputs);
-  const transformed = gpuScratch(matrices * band * channels * 4);
-  const products = gpuScratch(matrices * band * outputs * 4);
+  const transformed = gpuScratch(winogradMatrices * band * channels * 4);
+  const products = gpuScratch(winogradMatrices * band * outputs * 4);
   const steps: WebGpuStep[] = [];
-  for (let firstTile = 0; firstTile < tiles; firstTile += band) {
-    const m = Math.min(band, tiles - firstTile);
+  for (const { firstTile, count: m } of bands) {
     const place = { tilesY, tilesX, firstTile };
-    const input = { ...inUnits(m, channels, from.lanes), ...place };
     const output = { ...inUnits(m, outputs, to.lanes), ...place };
-    const size = { height, width, paddingY: padding[0], paddingX: padding[1] };
     steps.push(
-      {
-        shader: inputShader(from),
-        bindings: [read(x), write(transformed)],
-        uniforms: inputUniforms.words({ ...input, ...size }),
-        workgroups: linearGrid(Math.ceil(input.count / transformInvocations), machine),
-      },
+      winogradInputStep({ x, transformed, channels, padding, place, tiles: m }, machine),
       ...product(
         {
-          ...{ matrices, m, n: outputs, k: channels },
+          ...{ matrices: winogradMatrices, m, n: outputs, k: channels },
           left: { kind: 'matrix', transposed: false, vectors: channels % 4 === 0, axes: 1 },
           leftFrom: transformed,
           right: { kind: 'packed', half: false },
           rightFrom: winogradWeight(weight, range, machine),
-          uniforms: { size0: matrices, left0: m * channels, right0: 0 },
+          uniforms: { size0: winogradMatrices, left0: m * channels, right0: 0 },
           ...{ to: products, rowStride: outputs, matrixStride: m * outputs },
           ...{ epilogue: noEpilogue, epilogueBindings: [] },
         },
@@ -97,6 +85,54 @@ export function winogradSteps(c: Convolution, machine: WebGpuMachine): WebGpuSte
     );
   }
   return steps;
+}
+
+/** The tiles of an output, in bands of which the 36 matrices of `channels` columns fit a buffer. */
+export function tileBands(
+  images: number,
+  output: readonly [height: number, width: number],
+  channels: number,
+  { maxBindingBytes }: WebGpuMachine,
+): {
+  readonly tilesY: number;
+  readonly tilesX: number;
+  /** The first one is the largest. */
+  readonly bands: readonly { readonly firstTile: number; readonly count: number }[];
+} {
+  const tiles = winogradTiles({ images, output });
+  const most = Math.floor(Math.min(bandBytes, maxBindingBytes) / (winogradMatrices * 4 * channels));
+  const band = Math.ceil(tiles / Math.ceil(tiles / Math.max(most, 1)));
+  const bands = Array.from({ length: Math.ceil(tiles / band) }, (_, i) => ({
+    firstTile: i * band,
+    count: Math.min(band, tiles - i * band),
+  }));
+  return { tilesY: Math.ceil(output[0] / winogradTile), tilesX: Math.ceil(output[1] / winogradTile), bands };
+}
+
+interface InputTransform {
+  readonly x: WebGpuOperand;
+  /** 36 matrices `[tile, channel]`, f32. */
+  readonly transformed: WebGpuResource;
+  readonly channels: number;
+  readonly padding: readonly [number, number];
+  readonly place: Readonly<Record<'tilesY' | 'tilesX' | 'firstTile', number>>;
+  readonly tiles: number;
+}
+
+export function winogradInputStep(
+  { x, transformed, channels, padding, place, tiles }: InputTransform,
+  machine: WebGpuMachine,
+): WebGpuStep {
+  const [, height, width] = x.shape as [number, number, number];
+  const from = lanesOf(encodingOf(x, machine), channels);
+  const units = inUnits(tiles, channels, from.lanes);
+  const size = { height, width, paddingY: padding[0], paddingX: padding[1] };
+  return {
+    shader: inputShader(from),
+    bindings: [read(x), write(transformed)],
+    uniforms: inputUniforms.words({ ...units, ...place, ...size }),
+    workgroups: linearGrid(Math.ceil(units.count / transformInvocations), machine),
+  };
 }
 
 /** Channels that an invocation transforms: one, or the two halves of a word. */
@@ -123,7 +159,7 @@ function winogradWeight(weight: WebGpuOperand, range: ChannelRange, machine: Web
     kind: 'prepared',
     of: weight,
     key: `winograd4, ${range.first}+${range.count}`,
-    bytes: matrices * count * 4,
+    bytes: winogradMatrices * count * 4,
     fill: (target) => [
       {
         shader: weightShader({}),

@@ -157,3 +157,76 @@ ${six.map((c) => `  packed[${r * 6 + c}u * params.count + i] = row${r}[${c}];`).
   .join('\n')}
 }
 `;
+
+/** A range of the channels of `[image, y, x, channel]`, of which there are `pixel`, → 36 matrices `[tile of the band, channel]`. */
+export const outputGradientUniforms = uniformBlock({
+  ...{ count: 'u32', channels: 'u32', ...tileFields, matrixStep: 'u32' },
+  ...{ height: 'u32', width: 'u32', pixel: 'u32', firstChannel: 'u32' },
+});
+
+/** The transpose of the output's transform. */
+export const winogradOutputGradientWgsl = (): string => `${storage(
+  ['read', 'gy', 'array<f32>'],
+  ['read_write', 'spread', 'array<f32>'],
+)}
+${outputGradientUniforms.wgsl}
+fn transform(${list(four, (i) => `y${i}: f32`)}) -> array<f32, 6> {
+  let even = y0 + y2;
+  let odd = y1 + y3;
+  return array<f32, 6>(
+    y0, even + odd, even - odd,
+    fma(fma(fma(y3, 0.5, y2), 0.5, y1), 0.5, y0), fma(fma(fma(y3, -2.0, y2), -2.0, y1), -2.0, y0), y3,
+  );
+}
+fn load(image: u32, y: u32, x: u32, channel: u32) -> f32 {
+  if (y >= params.height || x >= params.width) { return 0.0; }
+  return gy[((image * params.height + y) * params.width + x) * params.pixel + params.firstChannel + channel];
+}
+${main}
+${four
+  .map(
+    (c) =>
+      `  let column${c} = transform(${list(four, (r) => `load(image, tileY * 4u + ${r}u, tileX * 4u + ${c}u, channel)`)});`,
+  )
+  .join('\n')}
+${six
+  .map(
+    (r) => `  let row${r} = transform(${list(four, (c) => `column${c}[${r}]`)});
+${six.map((c) => `  spread[${r * 6 + c}u * params.matrixStep + i] = row${r}[${c}];`).join('\n')}`,
+  )
+  .join('\n')}
+}
+`;
+
+/** 36 matrices `[output][channel]` of `count` elements → PyTorch's `[output, channel, 3, 3]` from element `first` on. */
+export const weightGradientUniforms = uniformBlock({ count: 'u32', first: 'u32' });
+
+/** The transpose of the weight's transform. */
+export const winogradWeightGradientWgsl = (): string => `${storage(
+  ['read', 'sums', 'array<f32>'],
+  ['read_write', 'gw', 'array<f32>'],
+)}
+${weightGradientUniforms.wgsl}
+fn transform(${list(six, (i) => `u${i}: f32`)}) -> array<f32, 3> {
+  let difference = (u1 - u2) / 3.0;
+  return array<f32, 3>(
+    u0 + difference + fma(u3, -16.0, u4) / 15.0,
+    (u1 + u2) / 3.0 - fma(u3, 8.0, u4 * 2.0) / 15.0,
+    u5 + difference + (u4 - u3) * (4.0 / 15.0),
+  );
+}
+@compute @workgroup_size(${transformInvocations}) fn main(${linearBuiltins}) {
+  let i = ${linearInvocation(transformInvocations)};
+  if (i >= params.count) { return; }
+${six
+  .map((c) => `  let column${c} = transform(${list(six, (r) => `sums[${r * 6 + c}u * params.count + i]`)});`)
+  .join('\n')}
+  let to = (params.first + i) * 9u;
+${[0, 1, 2]
+  .map(
+    (r) => `  let row${r} = transform(${list(six, (c) => `column${c}[${r}]`)});
+${[0, 1, 2].map((c) => `  gw[to + ${r * 3 + c}u] = row${r}[${c}];`).join('\n')}`,
+  )
+  .join('\n')}
+}
+`;
