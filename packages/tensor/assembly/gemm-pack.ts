@@ -112,10 +112,11 @@ function packOne(from: usize, to: usize, channels: i32, taps: i32, tapPitch: usi
 }
 
 /**
- * Packs matrices given by rows: `from[matrix][k][n]` becomes `to[matrix][panel][k][8]`. One chunk packs `size` rows;
- * the last one also clears the `zeros` bytes after the panels.
+ * Packs matrices given by rows: `from[matrix][k][n]` becomes `to[matrix][panel][k][8]`. One chunk packs `size` rows
+ * of those from `first` to `last`, counted over all matrices; that of the first row also clears the `zeros` bytes after the
+ * panels.
  *
- * args: from, to, matrices, n, k, size, zeros.
+ * args: from, to, matrices, n, k, size, zeros, first, last.
  */
 export function packColumns(args: usize, chunk: i32, thread: i32): void {
   const n = word(args, 3);
@@ -123,9 +124,12 @@ export function packColumns(args: usize, chunk: i32, thread: i32): void {
   const size = word(args, 5);
   const panels = (n + 7) >> 3;
   const panelPitch = (<usize>k) << 5;
-  const rows = word(args, 2) * k;
-  const end = min(rows, (chunk + 1) * size);
-  let row = chunk * size;
+  let row = word(args, 7) + chunk * size;
+  const end = min(word(args, 8), row + size);
+  if (row == 0) {
+    const used = (<usize>(word(args, 2) * panels)) * panelPitch;
+    memory.fill(address(args, 1) + used, 0, <usize>word(args, 6));
+  }
   let from = address(args, 0) + ((<usize>row) * (<usize>n) << 2);
   for (; row < end; row++) {
     const matrix = row / k;
@@ -147,9 +151,5 @@ export function packColumns(args: usize, chunk: i32, thread: i32): void {
         to += 4;
       }
     }
-  }
-  if (end == rows) {
-    const used = (<usize>(word(args, 2) * panels)) * panelPitch;
-    memory.fill(address(args, 1) + used, 0, <usize>word(args, 6));
   }
 }

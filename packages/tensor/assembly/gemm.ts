@@ -17,7 +17,8 @@ import { address, word } from './simd';
  *     13 scratch   14 its bytes per thread   15 bytes of packed b before its zeros   16 segments per tile, at most
  *  17–21 epilogue
  *     22 floats between matrices of c   23 channels between matrices   24 bytes of one packed matrix
- *     25 axes that the matrices lie along, then for each, innermost first: its size, floats of a and packed matrices
+ *     25 the terms of the sums to add, from … 26 … to; those before are in c already
+ *     27 axes that the matrices lie along, then for each, innermost first: its size, floats of a and packed matrices
  *        of b from one matrix to the next
  *  then, for a convolution: H, W, C, Ho, Wo, kernel width, stride y x, padding y x, dilation y x, whether taps join,
  *        channels per tap
@@ -58,6 +59,7 @@ function product(args: usize, chunk: i32, thread: i32, source: i32): void {
   const n = word(args, 4);
   const k = word(args, 5);
   const kBlock = word(args, 6);
+  const kEnd = word(args, 26);
   const mBlock = word(args, 7);
   const nBlock = word(args, 8);
   const mChunks = word(args, 9);
@@ -70,8 +72,8 @@ function product(args: usize, chunk: i32, thread: i32, source: i32): void {
   let offsetA = 0;
   let matrixB = 0;
   let rest = matrix;
-  let axis = args + 4 * 26;
-  for (let axes = word(args, 25); axes > 0; axes--) {
+  let axis = args + 4 * 28;
+  for (let axes = word(args, 27); axes > 0; axes--) {
     const size = word(axis, 0);
     const index = rest % size;
     rest /= size;
@@ -110,8 +112,8 @@ function product(args: usize, chunk: i32, thread: i32, source: i32): void {
     );
   }
 
-  for (let k0 = 0; k0 < k; k0 += kBlock) {
-    const kLength = min(kBlock, k - k0);
+  for (let k0 = word(args, 25); k0 < kEnd; k0 += kBlock) {
+    const kLength = min(kBlock, kEnd - k0);
     if (source == taps) {
       tapSegments(
         table, stride, own, rows, k0, k0 + kLength, word(geometry, 0), word(geometry, 1), word(geometry, 2),

@@ -12,6 +12,7 @@ interface Case {
   readonly run: (tensors: Tensors) => Tensor;
   readonly kind: ToleranceKind;
   readonly magnitude?: (tensors: Tensors) => Tensor;
+  readonly terms?: number;
 }
 
 const image = random([2, 41, 53, 37], { seed: 1, low: -3, high: 3 });
@@ -43,6 +44,8 @@ const products = {
   wide: { x: image, w: random([70, 37, 1, 1], { seed: 5 }) },
   depthwise: { x: image, w: random([37, 1, 5, 5], { seed: 5 }) },
   linear: { x: random([1501, 131]), w: random([67, 131], { seed: 5 }) },
+  // So many terms that the CPU device takes a range of them at a time.
+  long: { x: random([33001, 9]), w: random([33001, 24], { seed: 5 }) },
   batches: { x: random([7, 61, 83]), w: random([7, 83, 59], { seed: 5 }) },
 };
 
@@ -121,6 +124,10 @@ const cases: Readonly<Record<string, Case>> = {
   'depthwise conv2d': summed(products.depthwise, (t) => ops.conv2d(t['x']!, t['w']!, { padding: 2, groups: 37 })),
   linear: summed(products.linear, (t) => ops.linear(t['x']!, t['w']!)),
   matmul: summed(products.batches, (t) => ops.matmul(t['x']!, t['w']!)),
+  'matmul of few long sums': {
+    ...summed(products.long, (t) => ops.matmul(t['x']!, t['w']!, { transposeA: true })),
+    terms: 33001,
+  },
   'matmul transposed': summed(products.batches, (t) =>
     ops.matmul(t['w']!, t['x']!, { transposeA: true, transposeB: true }),
   ),

@@ -10,6 +10,10 @@ const cases: Readonly<Record<string, (make: (...shape: number[]) => Tensor) => T
   linear: (make) => linear(make(201, 1001), make(75, 1001), { bias: make(75), activation: 'gelu' }),
   'linear of one row': (make) => linear(make(1, 4000), make(300, 4000)),
   matmul: (make) => matmul(make(3, 1000, 130), make(1000, 45), { transposeA: true }),
+  // A range of the sums at a time.
+  'matmul of few long sums': (make) => matmul(make(33001, 9), make(33001, 24), { transposeA: true }),
+  'matmul of few long sums without whole panels': (make) =>
+    matmul(make(33001, 9), make(33001, 21), { transposeA: true }),
   conv2d: (make) => conv2d(make(2, 19, 23, 48), make(70, 48, 3, 3), { padding: 1, stride: [2, 1] }),
   'conv2d in groups': (make) => conv2d(make(1, 31, 33, 24), make(36, 8, 5, 3), { padding: 2, groups: 3 }),
   'depthwise conv2d': (make) => conv2d(make(1, 67, 61, 42), make(42, 1, 3, 3), { padding: 1, groups: 42 }),

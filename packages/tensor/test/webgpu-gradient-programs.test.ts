@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { depthwiseConv2dWeightGradientWebGpu } from '../src/backends/webgpu/kernels/gradients/conv2d.js';
+import { conv2dWeightGradientWinogradWebGpu } from '../src/backends/webgpu/kernels/gradients/conv2d-winograd.js';
 import {
   crossEntropyGradientWebGpu,
   crossEntropyWebGpu,
@@ -96,6 +97,19 @@ test('every program over images is one that WebGPU takes', () => {
     }),
     { seed: 2, numRuns: 60 },
   );
+});
+
+test('the weights of a convolution by Winograd: tiles in bands and outputs in ranges that fit a buffer', () => {
+  // 2048 tiles, of which 1820 fit; of 36 matrices of 512×2048 sums less than half of the outputs.
+  const [x, gy, gw] = [operand([2, 128, 128, 2048]), operand([2, 128, 128, 512]), operand([512, 2048, 3, 3])];
+  const steps = conv2dWeightGradientWinogradWebGpu({ x, gy }, { gw }, { padding: [1, 1] }, machine);
+  const count = (name: string): number => steps.filter(({ shader }) => shader.name === name).length;
+  const names = ['winogradInput', 'winogradOutputGradient', 'gemm', 'winogradWeightGradient'];
+  expect(names.map(count)).toEqual([5, 10, 10, 2]);
+  for (const { resource } of steps.flatMap(({ bindings }) => bindings)) {
+    if (resource.kind === 'scratch') expect(resource.bytes).toBeLessThanOrEqual(machine.maxBindingBytes);
+  }
+  expectValidProgram(steps);
 });
 
 test('sums over nothing are written, other results of nothing are no step', () => {

@@ -2,7 +2,15 @@
  * The host side of assembly/gemm.ts: how a matrix product is cut into blocks and chunks, and its argument words.
  */
 import { f32, scratch, type WasmArgument, type WasmMachine, type WasmStep } from '../program.js';
-import { matrixBytes, packedBytes, panelColumns, panelsOf, zerosOffset, type PackedMatrices } from './packing.js';
+import {
+  matrixBytes,
+  packedBytes,
+  panelColumns,
+  panelsOf,
+  zerosOffset,
+  type PackedMatrices,
+  type RowRange,
+} from './packing.js';
 
 /** Numbers of a panel that a block takes: those of a tile's panels stay in the first-level cache beside its rows. */
 const blockOfPanel = 4096;
@@ -10,6 +18,8 @@ const blockOfPanel = 4096;
 const blockOfRows = 49152;
 /** Panels of a chunk, so that the block's part of the result stays there too. */
 const blockPanels = 64;
+/** Panels of a chunk at least: with fewer of them the reading of the left operand begins to show, and its transposition. */
+const [fewPanels, fewTransposedPanels] = [4, 32];
 /** Multiply-adds that a chunk should have, about 20 µs. */
 const chunkWork = 2 ** 19;
 /** Chunks for each thread: at the end the others wait for a chunk of the slowest, and cores that are shared differ. */
@@ -49,6 +59,8 @@ export interface Product {
   readonly matrixStride?: number;
   readonly channelStride?: number;
   readonly convolution?: ConvolutionRows;
+  /** Terms of the sums that are added to what is there of them. Default: all. */
+  readonly terms?: RowRange;
 }
 
 const multipleOf = (value: number, step: number): number => Math.ceil(value / step) * step;
@@ -63,12 +75,36 @@ function evenParts(total: number, most: number, step: number): { size: number; c
 /** Rows of K that a block takes, at most. */
 const depthOf = ({ tileColumns }: WasmMachine): number => blockOfPanel / tileColumns;
 
+/** Rows of K that each block takes but for the last. */
+const blockDepth = (k: number, machine: WasmMachine): number => evenParts(k, depthOf(machine), 4).size;
+
+/** Numbers of both operands that stay in the caches while all chunks read them. */
+const cachedOperands = 2 ** 18;
+/** Most sums that stay there beside them. */
+const cachedSums = 2 ** 18;
+
+/**
+ * The terms of the sums of one matrix in ranges of whole blocks. Where the sums are few but long, chunks are narrow, and read
+ * the operands many times: a range of them at a time, from the caches. It depends on the shape alone. The columns of an
+ * incomplete panel are in c only when their sums are complete, so that it takes whole panels.
+ */
+export function termRanges(m: number, n: number, k: number, machine: WasmMachine): RowRange[] {
+  const depth = blockDepth(k, machine);
+  const fitting = Math.max(2, Math.floor(cachedOperands / (m + n) / depth)) * depth;
+  const size = n % panelColumns === 0 && m * n <= cachedSums && k >= 2 * fitting ? fitting : k;
+  return Array.from({ length: Math.ceil(k / size) }, (_, i) => ({
+    first: i * size,
+    last: Math.min(k, (i + 1) * size),
+  }));
+}
+
 /** Rows and panels per chunk: whole blocks where there are enough of them, smaller ones to keep every thread busy. */
 function planChunks(
   m: number,
   n: number,
   k: number,
   matrices: number,
+  leastPanels: number,
   machine: WasmMachine,
 ): { rows: { size: number; count: number }; panels: { size: number; count: number } } {
   const { tileRows } = machine;
@@ -80,8 +116,9 @@ function planChunks(
     const affordable = Math.ceil((matrices * m * n * k) / chunkWork);
     const wanted = Math.min(machine.threads * threadChunks, affordable);
     const short = (): number => Math.ceil(wanted / (matrices * rows.count * panels.count));
-    // Narrow chunks read less of b, so the panels are divided first; at 4 the reading of a begins to show.
-    if (short() > 1) panels = evenParts(panelsOf(n), Math.max(4, Math.ceil(panels.size / short())), tilePanels);
+    // Narrow chunks read less of b, so the panels are divided first.
+    if (short() > 1)
+      panels = evenParts(panelsOf(n), Math.max(leastPanels, Math.ceil(panels.size / short())), tilePanels);
     if (short() > 1) rows = evenParts(m, Math.max(tileRows, Math.ceil(rows.size / short())), tileRows);
   }
   return { rows, panels };
@@ -97,8 +134,10 @@ export function product(options: Product, machine: WasmMachine): WasmStep[] {
   if (m * n * matrices === 0) return [];
   if (k === 0) return emptySum(options, machine);
 
-  const { rows, panels } = planChunks(m, n, k, matrices, machine);
-  const depth = evenParts(k, depthOf(machine), 4).size;
+  const terms = options.terms ?? { first: 0, last: k };
+  const leastPanels = fn === 'gemmTransposed' ? fewTransposedPanels : fewPanels;
+  const { rows, panels } = planChunks(m, n, terms.last - terms.first, matrices, leastPanels, machine);
+  const depth = blockDepth(k, machine);
   const segments = convolution ? Math.min(taps, Math.floor((depth - 1) / channels) + 2) : 1;
   const { tileRows } = machine;
   const tableBytes = (rows.size / tileRows) * (1 + segments * (1 + tileRows)) * 4;
@@ -114,7 +153,7 @@ export function product(options: Product, machine: WasmMachine): WasmStep[] {
         ...[a, packed, c, m, n, k, depth, rows.size, panels.size, rows.count, panels.count, lda, ldc],
         ...[scratch(threadBytes * machine.threads), threadBytes, zerosOffset(layout), segments],
         ...epilogue,
-        ...[options.matrixStride ?? 0, options.channelStride ?? 0, matrixBytes(layout)],
+        ...[options.matrixStride ?? 0, options.channelStride ?? 0, matrixBytes(layout), terms.first, terms.last],
         ...[batch.length, ...batch.flatMap((axis) => [axis.size, axis.a, axis.b])],
         ...(convolution ? convolutionArguments(convolution, channels) : []),
       ],

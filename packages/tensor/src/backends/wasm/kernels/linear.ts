@@ -4,7 +4,7 @@ import { broadcastStrides, sizeOf, type Shape } from '../../../shape.js';
 import { library } from '../library.generated.js';
 import { scratch, type WasmKernel } from '../program.js';
 import { epilogueArguments } from './epilogue.js';
-import { product, type BatchAxis } from './gemm.js';
+import { product, termRanges, type BatchAxis, type Product } from './gemm.js';
 import { packColumns, packedBytes, packedWeight, packRows, panelColumns } from './packing.js';
 
 export const linearWasm: WasmKernel<LinearInputs, { y: Slot }, LinearParams> = {
@@ -28,26 +28,27 @@ export const matmulWasm: WasmKernel<MatmulInputs, { y: Slot }, MatmulParams> = {
     if (sizeOf(y.shape) === 0) return [];
     const layout = { matrices: sizeOf(b.shape.slice(0, -2)), n, channels: k, taps: 1, zeros: panelColumns };
     const packed = scratch(packedBytes(layout));
-    const pack = transposeB ? packRows : packColumns;
-    return [
-      ...(k > 0 ? [pack(b, packed, layout, machine)] : []),
-      ...product(
-        {
-          fn: transposeA ? 'gemmTransposed' : 'gemm',
-          a,
-          packed,
-          layout,
-          c: y,
-          m,
-          lda: transposeA ? m : k,
-          ldc: n,
-          epilogue: epilogueArguments({}, 'none'),
-          batch: batchOf(a.shape, b.shape, y.shape, m * k),
-          matrixStride: m * n,
-        },
-        machine,
-      ),
-    ];
+    const whole: Product = {
+      fn: transposeA ? 'gemmTransposed' : 'gemm',
+      a,
+      packed,
+      layout,
+      c: y,
+      m,
+      lda: transposeA ? m : k,
+      ldc: n,
+      epilogue: epilogueArguments({}, 'none'),
+      batch: batchOf(a.shape, b.shape, y.shape, m * k),
+      matrixStride: m * n,
+    };
+    if (transposeB) return [...(k > 0 ? [packRows(b, packed, layout, machine)] : []), ...product(whole, machine)];
+    if (k === 0 || sizeOf(y.shape) !== m * n) {
+      return [...(k > 0 ? [packColumns(b, packed, layout, machine)] : []), ...product(whole, machine)];
+    }
+    return termRanges(m, n, k, machine).flatMap((terms) => [
+      packColumns(b, packed, layout, machine, terms),
+      ...product({ ...whole, terms }, machine),
+    ]);
   },
 };
 

@@ -44,16 +44,23 @@ export function packRows(from: WasmArgument, to: WasmArgument, packed: PackedMat
   return { fn: 'packRows', args: [from, to, matrices, n, channels, taps, size, zeros * 4], chunks };
 }
 
-/** Packs `from`, `[matrix][k][n]`. */
+/** Packs `from`, `[matrix][k][n]`; of a single matrix, if given, only the rows of a range. */
 export function packColumns(
   from: WasmArgument,
   to: WasmArgument,
   packed: PackedMatrices,
   machine: WasmMachine,
+  { first, last }: RowRange = { first: 0, last: packed.matrices * packed.channels },
 ): WasmStep {
   const { matrices, n, channels, zeros } = packed;
-  const { size, chunks } = splitWork(matrices * channels, machine, { least: Math.ceil(2 ** 15 / n) });
-  return { fn: 'packColumns', args: [from, to, matrices, n, channels, size, zeros * 4], chunks };
+  const { size, chunks } = splitWork(last - first, machine, { least: Math.ceil(2 ** 15 / n) });
+  return { fn: 'packColumns', args: [from, to, matrices, n, channels, size, zeros * 4, first, last], chunks };
+}
+
+/** Rows of a product's right operand: terms of its sums. */
+export interface RowRange {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Weights in PyTorch's layout, packed once and kept with them. */
