@@ -76,7 +76,7 @@ export class DCNv3 extends Module {
     this.#offset = this.child('offset', new Linear(channels, points * 2, constantZero));
     this.#mask = this.child('mask', new Linear(channels, points, constantZero));
     this.#inputProj = this.child('input_proj', new Linear(channels, channels, projection));
-    // The end of the branch: nothing that a checkpoint computes again needs it computed, too.
+    // A block's checkpoint computes again what leads to this product, and keeps its result: one map.
     const last = { ...projection, keptInCheckpoint: true };
     this.#outputProj = this.child('output_proj', new Linear(channels, channels, last));
   }
