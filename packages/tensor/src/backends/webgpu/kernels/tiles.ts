@@ -55,8 +55,9 @@ const shaped = (
 
 /**
  * Tiles by falling size. The efficiencies are estimates from how many multiply-adds there are per element read from
- * workgroup memory, corrected by what an H200 showed: products of some four million sums reach 40 TFLOPS in tiles of
- * 128×128, and 27 in tiles of 64×64 with 4×8 to an invocation. A tuner that measures replaces them.
+ * workgroup memory, corrected by what an H200 showed: a product of four million sums reaches 40 TFLOPS in tiles of 128×128;
+ * those of 64×64 with 4×8 to an invocation some 27, as far as the average over a model's products tells. A tuner that
+ * measures replaces them.
  */
 const candidates: readonly Candidate[] = [
   { tile: shaped(128, 128, 16, 8, 8, true), efficiency: 1 },
