@@ -77,7 +77,7 @@ class MLP extends Module {
     super();
     const hidden = Math.trunc(channels * ratio);
     this.#fc1 = this.child('fc1', new Linear(channels, hidden, linearInit));
-    // Two fifths of a block's products for a fifteenth of its activations.
+    // Two fifths of a block's products for a twentieth of its activations.
     this.#fc2 = this.child('fc2', new Linear(hidden, channels, { ...linearInit, keptInCheckpoint: true }));
   }
 

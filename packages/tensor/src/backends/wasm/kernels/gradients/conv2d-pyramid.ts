@@ -3,11 +3,9 @@ import type { PyramidTapInputs } from '../../../../ops/gradients/conv2d-pyramid.
 import { sizeOf } from '../../../../shape.js';
 import { library } from '../../library.generated.js';
 import { scratch, splitWork, type WasmKernel } from '../../program.js';
+import { leastElements } from './spatial.js';
 
 type Image = readonly [number, number, number, number];
-
-/** Elements below which a chunk is not worth its dispatch. */
-const leastElements = 8192;
 
 export const pyramidTapGradientWasm: WasmKernel<PyramidTapInputs, { gp: Slot }, object> = {
   library,

@@ -6,7 +6,7 @@ import { scratch, splitWork, type WasmKernel } from '../../program.js';
 type Image = readonly [number, number, number, number];
 
 /** Elements below which a chunk is not worth its dispatch. */
-const leastElements = 8192;
+export const leastElements = 8192;
 
 export const resizeBilinearGradientWasm: WasmKernel<{ gy: Slot }, { gx: Slot }, object> = {
   library,

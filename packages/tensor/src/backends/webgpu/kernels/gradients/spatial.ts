@@ -31,44 +31,74 @@ fn readerWeight(o: u32, i: u32, input: u32, output: u32) -> f32 {
   return select(0.0, 1.0 - s.weight, s.low == i) + select(0.0, s.weight, s.high == i);
 }`;
 
-/** gy is `[outer, output, inner]`, gx `[outer, input, inner]`. */
-const axisUniforms = uniformBlock({ count: 'u32', inner: 'u32', input: 'u32', output: 'u32' });
+/** gy is `[outer, repeats, output, inner]`, gx `[outer, input, repeats, moves, inner]`. */
+const axisUniforms = uniformBlock({ count: 'u32', inner: 'u32', input: 'u32', output: 'u32', repeats: 'u32' });
 
-const axisShader = defineShader('resizeGradient', ({ unit }: { readonly unit: Unit }) => {
+/** Places that a reader's gradient may come from, beside its own. */
+type Move = -1 | 0 | 1;
+
+const moved: Readonly<Record<Move, { readonly exists: string; readonly at: string }>> = {
+  [-1]: { exists: 'if (o > 0u) ', at: 'at - params.inner' },
+  0: { exists: '', at: 'at' },
+  1: { exists: 'if (o + 1u < params.output) ', at: 'at + params.inner' },
+};
+
+interface AxisShape {
+  readonly unit: Unit;
+  readonly moves: readonly Move[];
+}
+
+const axisShader = defineShader('resizeGradient', ({ unit, moves }: AxisShape) => {
   const type = vectorOf(unit);
+  const each = (line: (move: Move, i: number) => string): string => moves.map(line).join('\n');
   return `${storage(['read', 'gy', `array<${type}>`], ['read_write', 'gx', `array<${type}>`])}
 ${axisUniforms.wgsl}
 ${readersWgsl}
 ${flatMain}
+  let inner = i % params.inner;
   let line = i / params.inner;
-  let place = line % params.input;
+  let place = line / params.repeats % params.input;
+  let outer = line / params.repeats / params.input;
   let readers = readersOf(place, params.input, params.output);
-  let first = line / params.input * params.output * params.inner + i % params.inner;
-  var total = ${type}(0.0);
+  let first = (outer * params.repeats + line % params.repeats) * params.output * params.inner + inner;
+${each((_, k) => `  var total${k} = ${type}(0.0);`)}
   for (var start = readers.x; start < readers.y; start += 16u) {
-    var run = ${type}(0.0);
+${each((_, k) => `    var run${k} = ${type}(0.0);`)}
     for (var o = start; o < min(start + 16u, readers.y); o++) {
-      run += readerWeight(o, place, params.input, params.output) * gy[first + o * params.inner];
+      let weight = readerWeight(o, place, params.input, params.output);
+      let at = first + o * params.inner;
+${each((move, k) => `      ${moved[move].exists}{ run${k} += weight * gy[${moved[move].at}]; }`)}
     }
-    total += run;
+${each((_, k) => `    total${k} += run${k};`)}
   }
-  gx[i] = total;
+${each((_, k) => `  gx[(line * ${moves.length}u + ${k}u) * params.inner + inner] = total${k};`)}
 }`;
 });
 
+interface Axis {
+  readonly outer: number;
+  readonly input: number;
+  readonly output: number;
+  readonly inner: number;
+  /** Default: 1. */
+  readonly repeats?: number;
+  /** A result for each: the gradient of the reader itself, or of the one before or after it. Default: itself. */
+  readonly moves?: readonly Move[];
+}
+
 /** The adjoint of a resize along one axis. */
-function axisStep(
+export function axisStep(
   gy: WebGpuResource,
   gx: WebGpuResource,
-  { outer, input, output, inner }: Readonly<Record<'outer' | 'input' | 'output' | 'inner', number>>,
+  { outer, input, output, inner, repeats = 1, moves = [0] }: Axis,
   machine: WebGpuMachine,
 ): WebGpuStep {
   const unit = unitOf(inner);
-  const count = (outer * input * inner) / unit;
+  const count = (outer * repeats * input * inner) / unit;
   return {
-    shader: axisShader({ unit }),
+    shader: axisShader({ unit, moves }),
     bindings: [read(gy), write(gx)],
-    uniforms: axisUniforms.words({ count, inner: inner / unit, input, output }),
+    uniforms: axisUniforms.words({ count, inner: inner / unit, input, output, repeats }),
     workgroups: flatGrid(count, machine),
   };
 }
